@@ -1,0 +1,314 @@
+// Parser, part 3: feeding, and the states between records. Tokens are in parser_tokens.cc, value
+// programs in parser_program.cc.
+
+#include "rdb/parser.h"
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "rdb/crc64.h"
+#include "rdb/escape.h"
+
+namespace sluice::rdb {
+namespace {
+
+std::string_view as_text(std::span<const std::byte> bytes) noexcept {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::string hex(std::uint64_t value) {
+  std::array<char, 16> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
+  const auto size = static_cast<std::size_t>(end - digits.data());
+  return std::string(16 - size, '0') + std::string(digits.data(), size);
+}
+
+}  // namespace
+
+Result<std::size_t> Parser::feed(std::span<const std::byte> input) {
+  if (state_ == State::failed) return std::unexpected(error_);
+  window_ = at_ = crc_from_ = part_from_ = input.data();
+  end_ = input.data() + input.size();
+
+  Step stepped = Step::ok;
+  while (stepped == Step::ok && state_ != State::done) stepped = step();
+  if (stepped == Step::more) stepped = flush_part();
+  if (stepped == Step::fail) return std::unexpected(error_);
+
+  if (!crc_closed_) crc_ = crc64(crc_, {crc_from_, at_});
+  const auto taken = static_cast<std::size_t>(at_ - window_);
+  base_offset_ += taken;
+  window_ = at_ = end_ = nullptr;
+  return taken;
+}
+
+Result<void> Parser::finish() {
+  if (state_ == State::failed) return std::unexpected(error_);
+  if (state_ == State::done) return {};
+  token_offset_ = base_offset_;
+  fail(Errc::truncated, state_ == State::value ? "inside a value" : "before the end of the stream");
+  return std::unexpected(error_);
+}
+
+Parser::Step Parser::step() {
+  switch (state_) {
+    case State::header: return step_header();
+    case State::opcode: return step_opcode();
+    case State::fields: return step_fields();
+    case State::skim: return step_skim();
+    case State::key: return step_key();
+    case State::value: return step_value();
+    case State::footer: return step_footer();
+    case State::done:
+    case State::failed: break;
+  }
+  std::unreachable();  // feed() does not step a finished parser
+}
+
+// REDISnnnn or VALKEYnnn; Valkey's own numbers start at 80.
+Parser::Step Parser::step_header() {
+  std::span<const std::byte> token;
+  if (const Step taken = take_bytes(9, token); taken != Step::ok) return taken;
+  const std::string_view text = as_text(token);
+  const bool valkey = text.starts_with("VALKEY");
+  if (!valkey && !text.starts_with("REDIS")) {
+    return fail(Errc::bad_magic,
+                "found \"" + escape(token) + "\", expected REDISnnnn or VALKEYnnn");
+  }
+  const std::string_view digits = text.substr(valkey ? 6 : 5);
+  unsigned version = 0;
+  const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), version);
+  if (ec != std::errc() || end != digits.data() + digits.size()) {
+    return fail(Errc::bad_magic, "version is not a number: \"" + escape(token) + '"');
+  }
+  header_ = {.dialect = valkey ? Dialect::valkey : Dialect::redis, .version = version};
+  if (version == 0 || (valkey && version < 80)) {
+    return fail(Errc::unsupported_version, std::string(text));
+  }
+  state_ = State::opcode;
+  return told(handler_.on_header(header_));
+}
+
+Parser::Step Parser::step_opcode() {
+  std::uint8_t number = 0;
+  if (const Step taken = take_byte(number); taken != Step::ok) return taken;
+  if (const ValueType* type = find_value_type(header_.dialect, number)) return begin_record(*type);
+  if (const Opcode* opcode = find_opcode(header_.dialect, number)) return begin_opcode(*opcode);
+  return refuse(number);
+}
+
+Parser::Step Parser::begin_opcode(const Opcode& opcode) {
+  opcode_ = &opcode;
+  field_ = 0;
+  text_ = 0;
+  if (opcode.before_key && !has_prefix_) {
+    has_prefix_ = true;
+    pending_.offset = token_offset_;
+  }
+  if (opcode.kind == OpcodeKind::key_meta) {
+    if (!key_meta_.empty()) return fail(Errc::bad_value, "second KEY_META before one key");
+    key_meta_.push_back(std::byte{opcode.number});
+    sink_ = Sink::key_meta;
+    part_from_ = at_;
+  }
+  state_ = State::fields;
+  return Step::ok;
+}
+
+Parser::Step Parser::begin_record(const ValueType& type) {
+  if (!has_prefix_) pending_.offset = token_offset_;
+  pending_.type = &type;
+  state_ = State::key;
+  return Step::ok;
+}
+
+Parser::Step Parser::step_fields() {
+  for (; field_ < opcode_->fields.size() && opcode_->fields[field_] != Field::none; ++field_) {
+    const Step taken = take_field(opcode_->fields[field_], numbers_[field_]);
+    if (taken != Step::ok) return taken;
+  }
+  if (opcode_->rest.ops[0] == Op::end) return end_opcode();
+  begin_program(opcode_->rest);
+  state_ = State::skim;
+  return Step::ok;
+}
+
+Parser::Step Parser::take_field(Field field, std::uint64_t& number) {
+  std::span<const std::byte> token;
+  Step taken = Step::ok;
+  switch (field) {
+    case Field::none: return Step::ok;
+    case Field::number: return take_len(number);
+    case Field::text: return take_text_field();
+    case Field::byte: {
+      std::uint8_t byte = 0;
+      taken = take_byte(byte);
+      number = byte;
+      return taken;
+    }
+    case Field::bytes4: {
+      std::int32_t value = 0;
+      taken = take_bytes(sizeof value, token);
+      if (taken == Step::ok) std::memcpy(&value, token.data(), sizeof value);
+      number = static_cast<std::uint64_t>(std::int64_t{value});
+      return taken;
+    }
+    case Field::bytes8:
+      taken = take_bytes(sizeof number, token);
+      if (taken == Step::ok) std::memcpy(&number, token.data(), sizeof number);
+      return taken;
+  }
+  std::unreachable();
+}
+
+Parser::Step Parser::take_text_field() {
+  std::span<const std::byte> text;
+  const Step taken = take_text(text, limits_.metadata_bytes_max);
+  if (taken == Step::ok) texts_[text_++].assign(text.begin(), text.end());
+  return taken;
+}
+
+Parser::Step Parser::step_skim() {
+  if (const Step ran = run_program(); ran != Step::ok) return ran;
+  return end_opcode();
+}
+
+Parser::Step Parser::end_opcode() {
+  if (const Step flushed = flush_part(); flushed != Step::ok) return flushed;
+  sink_ = Sink::none;
+  state_ = State::opcode;
+  return emit_opcode();
+}
+
+Parser::Step Parser::emit_opcode() {
+  switch (opcode_->kind) {
+    case OpcodeKind::select_db: db_ = numbers_[0]; return told(handler_.on_database(db_));
+    case OpcodeKind::expire_s:
+      pending_.expire_at_ms = std::bit_cast<std::int64_t>(numbers_[0]) * 1000;
+      return Step::ok;
+    case OpcodeKind::expire_ms:
+      pending_.expire_at_ms = std::bit_cast<std::int64_t>(numbers_[0]);
+      return Step::ok;
+    case OpcodeKind::resize_db: return told(handler_.on_database_size(numbers_[0], numbers_[1]));
+    case OpcodeKind::aux: return emit_aux();
+    case OpcodeKind::freq:
+      pending_.lfu_freq = static_cast<std::uint8_t>(numbers_[0]);
+      return Step::ok;
+    case OpcodeKind::idle: pending_.lru_idle_s = numbers_[0]; return Step::ok;
+    case OpcodeKind::module_aux:
+      if (numbers_[1] != 2 || numbers_[2] < 1 || numbers_[2] > 2) {
+        return fail(Errc::bad_value, "module aux with opcode " + std::to_string(numbers_[1]) +
+                                         " and position " + std::to_string(numbers_[2]));
+      }
+      return told(handler_.on_module_aux(numbers_[0], numbers_[2]));
+    case OpcodeKind::function: return told(handler_.on_function(texts_[0]));
+    case OpcodeKind::eof:
+      if (has_prefix_) return fail(Errc::bad_value, "stream ends between an expiry and its key");
+      crc_ = crc64(crc_, {crc_from_, at_});
+      crc_closed_ = true;
+      state_ = State::footer;
+      return header_.version < 5 ? end_stream(0) : Step::ok;
+    case OpcodeKind::slot_info:
+    case OpcodeKind::key_meta:
+    case OpcodeKind::slot_import: return Step::ok;
+  }
+  std::unreachable();
+}
+
+Parser::Step Parser::emit_aux() {
+  const std::string_view name = as_text(texts_[0]);
+  if (name == "df-ver") fork_ = "Dragonfly";
+  if (name == "mvcc-tstamp") fork_ = "KeyDB";
+  return told(handler_.on_aux(texts_[0], texts_[1]));
+}
+
+Parser::Step Parser::step_key() {
+  std::span<const std::byte> key;
+  if (const Step taken = take_text(key, limits_.key_bytes_max); taken != Step::ok) return taken;
+  key_head_size_ = std::min(key.size(), key_head_.size());
+  std::copy_n(key.data(), key_head_size_, key_head_.data());
+  key_is_cut_ = key.size() > key_head_size_;
+  in_record_ = true;
+
+  pending_.index = records_;
+  pending_.db = db_;
+  pending_.key = key;
+  pending_.key_meta = key_meta_;
+  begin_program(pending_.type->program);
+  sink_ = Sink::value;
+  part_from_ = at_;
+  state_ = State::value;
+  return told(handler_.on_record_begin(pending_));
+}
+
+Parser::Step Parser::step_value() {
+  if (const Step ran = run_program(); ran != Step::ok) return ran;
+  if (const Step flushed = flush_part(); flushed != Step::ok) return flushed;
+  sink_ = Sink::none;
+  in_record_ = false;
+  has_prefix_ = false;
+  pending_ = {};
+  key_meta_.clear();
+  ++records_;
+  state_ = State::opcode;
+  return told(handler_.on_record_end(here()));
+}
+
+Parser::Step Parser::step_footer() {
+  std::span<const std::byte> token;
+  if (const Step taken = take_bytes(8, token); taken != Step::ok) return taken;
+  std::uint64_t stored = 0;
+  std::memcpy(&stored, token.data(), sizeof stored);
+  return end_stream(stored);
+}
+
+Parser::Step Parser::end_stream(std::uint64_t stored) {
+  if (stored != 0 && stored != crc_) {
+    return fail(Errc::checksum_mismatch,
+                "the stream says " + hex(stored) + ", its bytes give " + hex(crc_));
+  }
+  state_ = State::done;
+  return told(handler_.on_end({
+      .checksum = stored == 0 ? Trailer::Checksum::absent : Trailer::Checksum::ok,
+      .crc64 = crc_,
+      .bytes = here(),
+      .records = records_,
+  }));
+}
+
+// Hands on, or keeps, what of the current construct lies in the window up to here.
+Parser::Step Parser::flush_part() {
+  const std::span<const std::byte> part(part_from_, at_);
+  part_from_ = at_;
+  if (sink_ == Sink::none || part.empty()) return Step::ok;
+  if (sink_ == Sink::value) return told(handler_.on_value_part(part));
+  if (key_meta_.size() + part.size() > limits_.metadata_bytes_max) {
+    return fail(Errc::too_long,
+                "KEY_META above " + std::to_string(limits_.metadata_bytes_max) + " bytes");
+  }
+  key_meta_.insert(key_meta_.end(), part.begin(), part.end());
+  return Step::ok;
+}
+
+Parser::Step Parser::told(bool go_on) { return go_on ? Step::ok : fail(Errc::stopped); }
+
+Parser::Step Parser::fail(Errc code, std::string detail) {
+  state_ = State::failed;
+  error_ = {.code = code,
+            .offset = token_offset_,
+            .record = records_,
+            .db = db_,
+            .key = {},
+            .detail = std::move(detail)};
+  if (in_record_) {
+    error_.key = escape(std::span(key_head_).first(key_head_size_));
+    if (key_is_cut_) error_.key += "...";
+  }
+  return Step::fail;
+}
+
+}  // namespace sluice::rdb

@@ -1,0 +1,193 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rdb/error.h"
+#include "rdb/handler.h"
+#include "rdb/opcode.h"
+#include "rdb/value_type.h"
+
+namespace sluice::rdb {
+
+/// Bounds on what a stream may ask us to hold. A limit that is reached is an error, never a clamp.
+/// Values are handed on as they come and have none.
+struct Limits {
+  std::uint64_t key_bytes_max = 512ULL << 20;      ///< Redis' proto-max-bulk-len default.
+  std::uint64_t metadata_bytes_max = 64ULL << 20;  ///< One aux string, function or KEY_META block.
+};
+
+/// Parses an RDB stream at depth frame: where keys begin and end, what precedes them, and the
+/// CRC64 over all of it. Values are delimited, not looked into.
+///
+///     Parser parser(handler);
+///     while (!parser.done()) {
+///       auto taken = parser.feed(more());   // any cut, even byte by byte: the same events
+///       if (!taken) return taken.error();
+///     }
+///
+/// Source:  Redis src/rdb.c rdbLoadRioWithLoadingCtx(), Valkey src/rdb.c.
+/// Memory:  a few hundred bytes, plus a key, aux string, function or KEY_META block while it is
+///          incomplete; never more than twice the bytes that were fed.
+/// Errors:  sticky. After a failure every later call returns the same Error.
+/// Threads: none; one parser, one thread at a time.
+class Parser {
+ public:
+  explicit Parser(Handler& handler, Limits limits = {}) : handler_(handler), limits_(limits) {}
+  Parser(const Parser&) = delete;
+  Parser& operator=(const Parser&) = delete;
+
+  /// Takes bytes from the front of `input`; returns how many. Fewer than input.size() only when
+  /// done(): what follows the checksum is the caller's.
+  [[nodiscard]] Result<std::size_t> feed(std::span<const std::byte> input);
+
+  /// No more input will come. Errc::truncated unless done().
+  [[nodiscard]] Result<void> finish();
+
+  [[nodiscard]] bool done() const noexcept { return state_ == State::done; }
+
+  /// Bytes taken so far.
+  [[nodiscard]] std::uint64_t offset() const noexcept { return base_offset_; }
+  /// Records completed so far.
+  [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
+
+ private:
+  enum class State : std::uint8_t {
+    header,
+    opcode,
+    fields,
+    skim,
+    key,
+    value,
+    footer,
+    done,
+    failed
+  };
+  /// What one step came to: it is complete, it needs more input, or error_ is set.
+  enum class Step : std::uint8_t { ok, more, fail };
+  /// Where the reading of a STR stands.
+  enum class StringState : std::uint8_t { length, lzf_compressed, lzf_plain, payload };
+  enum class StringForm : std::uint8_t { raw, integer, lzf };
+  /// Where the bytes of the construct being read go besides being skipped.
+  enum class Sink : std::uint8_t { none, value, key_meta };
+  enum class ModuleState : std::uint8_t { opcode, number, bytes4, bytes8, string };
+
+  // Tokens. Each is complete, or has taken all input there was and goes on with the next feed.
+  Step take_bytes(std::size_t size, std::span<const std::byte>& token);
+  Step take_byte(std::uint8_t& value);
+  Step take_raw_len(std::uint64_t& value, bool& special);
+  Step take_len(std::uint64_t& value);
+  Step skip(std::uint64_t size);
+  Step take_string_head();
+  Step skip_string();
+  Step take_text(std::span<const std::byte>& text, std::uint64_t bytes_max);
+  Step collect(std::span<const std::byte>& bytes);
+  Step decode_text(std::span<const std::byte> stored, std::span<const std::byte>& text);
+
+  // States.
+  Step step();
+  Step step_header();
+  Step step_opcode();
+  Step step_fields();
+  Step step_skim();
+  Step step_key();
+  Step step_value();
+  Step step_footer();
+  Step begin_opcode(const Opcode& opcode);
+  Step begin_record(const ValueType& type);
+  Step refuse(std::uint8_t number);
+  Step take_field(Field field, std::uint64_t& number);
+  Step take_text_field();
+  Step end_opcode();
+  Step emit_opcode();
+  Step emit_aux();
+  Step emit_record_begin(std::span<const std::byte> key);
+  Step end_stream(std::uint64_t stored);
+
+  // Programs.
+  void begin_program(const Program& program) noexcept;
+  Step run_program();
+  Step run_op(Op op);
+  Step run_loop();
+  Step run_next();
+  Step run_ascii_double();
+  Step run_container();
+  Step run_flagged_len();
+  Step run_array_value();
+  Step run_module_items();
+  Step begin_module_item();
+
+  Step flush_part();
+  Step told(bool go_on);
+  Step fail(Errc code, std::string detail = {});
+  [[nodiscard]] std::uint64_t here() const noexcept;
+
+  Handler& handler_;
+  Limits limits_;
+  State state_ = State::header;
+  Header header_;
+  Error error_;  // meaningful only in State::failed
+
+  // The window of the current feed().
+  const std::byte* window_ = nullptr;
+  const std::byte* at_ = nullptr;
+  const std::byte* end_ = nullptr;
+  std::uint64_t base_offset_ = 0;  // stream offset of window_[0]
+  const std::byte* crc_from_ = nullptr;
+  const std::byte* part_from_ = nullptr;
+  std::uint64_t crc_ = 0;
+  bool crc_closed_ = false;  // the EOF opcode was read: what follows is not covered
+
+  // A small token that straddles two feeds.
+  std::array<std::byte, 16> held_{};
+  std::size_t held_size_ = 0;
+  std::uint64_t token_offset_ = 0;
+
+  // The STR being read, and the bytes being skipped.
+  StringState string_state_ = StringState::length;
+  StringForm string_form_{};
+  std::uint64_t string_compressed_ = 0;
+  std::uint64_t string_size_ = 0;  // stored bytes; for LZF the compressed ones
+  std::uint64_t string_plain_ = 0;
+  std::uint64_t skip_left_ = 0;
+  bool skipping_ = false;
+  std::vector<std::byte> collected_;  // stored bytes of a text that straddles feeds
+  std::vector<std::byte> plain_;      // a text that had to be decoded
+
+  // The opcode or record being read.
+  const Opcode* opcode_ = nullptr;
+  std::size_t field_ = 0;
+  std::array<std::uint64_t, 3> numbers_{};
+  std::array<std::vector<std::byte>, 2> texts_;  // of opcodes; rare, so they are copied
+  std::size_t text_ = 0;
+  Sink sink_ = Sink::none;
+
+  // The program being run.
+  const Program* program_ = nullptr;
+  std::size_t pc_ = 0;
+  std::array<std::uint64_t, loop_depth_max> counts_{};
+  std::size_t depth_ = 0;
+  std::uint8_t sub_step_ = 0;  // inside ops that take several tokens
+  std::uint64_t sub_tag_ = 0;
+  ModuleState module_state_ = ModuleState::opcode;
+  std::uint64_t module_opcode_ = 0;
+
+  // Per key: replaced after each.
+  RecordHeader pending_;
+  bool has_prefix_ = false;  // pending_.offset is set: an opcode before the key was read
+  std::vector<std::byte> key_meta_;
+  std::array<std::byte, 64> key_head_{};  // for error messages
+  std::size_t key_head_size_ = 0;
+  bool key_is_cut_ = false;
+  bool in_record_ = false;
+  std::uint64_t db_ = 0;
+  std::string_view fork_;  // named by an aux field that only it writes
+  std::uint64_t records_ = 0;
+};
+
+}  // namespace sluice::rdb
