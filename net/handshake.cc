@@ -55,7 +55,7 @@ Error auth_refusal(std::string_view text) {
 }
 
 Handshake::Handshake(const HandshakeOptions& options)
-    : has_password_(!options.password.empty()), line_(line_bytes_max) {
+    : has_credentials_(!options.user.empty() || !options.password.empty()), line_(line_bytes_max) {
   const auto add = [this](Kind kind, std::string name, std::string command) {
     steps_.push_back(Step{.kind = kind, .name = std::move(name), .command = std::move(command)});
   };
@@ -64,7 +64,7 @@ Handshake::Handshake(const HandshakeOptions& options)
         encode_command({"REPLCONF", option, value}));
   };
   add(Kind::ping, "PING", encode_command({"PING"}));
-  if (has_password_) add(Kind::auth, "AUTH", auth_command(options));
+  if (has_credentials_) add(Kind::auth, "AUTH", auth_command(options));
   add_replconf("listening-port", std::to_string(options.listening_port));
   add(Kind::replconf, "REPLCONF capa",
       encode_command({"REPLCONF", "capa", "eof", "capa", "psync2"}));
@@ -121,7 +121,7 @@ Result<void> Handshake::on_ping(std::string_view line) const {
   if (!line.starts_with('-')) return unexpected_reply("PING", line);
   Error error = refusal("PING", line.substr(1));
   if (error.code == Errc::no_permission) return {};  // a user may replicate without +ping
-  if (error.code == Errc::auth_required && has_password_) return {};  // AUTH comes next
+  if (error.code == Errc::auth_required && has_credentials_) return {};  // AUTH comes next
   return std::unexpected(std::move(error));
 }
 

@@ -21,7 +21,7 @@ struct FullResync {
 
 struct HandshakeOptions {
   std::string user;      ///< Empty: the default user.
-  std::string password;  ///< Empty: no AUTH is sent.
+  std::string password;  ///< No AUTH is sent when both are empty.
   /// Shown in the INFO of the source; nobody listens there. 9 is the discard port.
   std::uint16_t listening_port = 9;
   /// The version we can read. Without it Valkey 9 sends RDB 11 and fails on hash-field expiries.
@@ -75,7 +75,7 @@ class Handshake {
   Result<void> on_replconf(std::string_view line) const;
   Result<void> on_psync(std::string_view line);
 
-  bool has_password_;
+  bool has_credentials_;
   std::vector<Step> steps_;
   std::size_t at_ = 0;
   bool sent_ = false;
