@@ -1,5 +1,7 @@
 #include "storage/error.h"
 
+#include <fmt/format.h>
+
 namespace sluice::storage {
 namespace {
 
@@ -7,7 +9,21 @@ class Category final : public std::error_category {
   [[nodiscard]] const char* name() const noexcept override { return "sluice.storage"; }
   [[nodiscard]] std::string message(int value) const override {
     switch (static_cast<Errc>(value)) {  // no default: -Wswitch finds a value without a message
-      case Errc::placeholder: return "placeholder";
+      case Errc::not_a_repository: return "not a repository";
+      case Errc::not_empty: return "the directory is not empty and is not a repository";
+      case Errc::unsupported_format: return "written in a format that this program does not read";
+      case Errc::unsupported_feature: return "needs a feature that this program does not have";
+      case Errc::not_found: return "not found";
+      case Errc::ambiguous: return "fits more than one backup";
+      case Errc::bad_name: return "not a usable name";
+      case Errc::corrupt: return "damaged";
+      case Errc::truncated: return "cut short";
+      case Errc::checksum_mismatch: return "checksum does not match";
+      case Errc::busy: return "in use by another writer";
+      case Errc::limit_exceeded: return "above the limit of the format";
+      case Errc::io_unavailable: return "io_uring was asked for and cannot be used";
+      case Errc::codec_failure: return "encoded bytes do not decode to what was given";
+      case Errc::finished: return "the writer was already committed or abandoned";
     }
     return "unknown error";
   }
@@ -18,6 +34,15 @@ class Category final : public std::error_category {
 std::error_code make_error_code(Errc code) noexcept {
   static const Category category;
   return {static_cast<int>(code), category};
+}
+
+Error system_error(int error_number, std::string_view call, std::string_view object) {
+  return {.code = std::error_code(error_number, std::system_category()),
+          .detail = fmt::format("{} {}", call, object)};
+}
+
+std::string to_string(const Error& error) {
+  return fmt::format("{}: {}", error.detail, error.code.message());
 }
 
 }  // namespace sluice::storage

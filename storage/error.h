@@ -1,15 +1,32 @@
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <type_traits>
 
 namespace sluice::storage {
 
-/// Why an operation failed. Each value names one cause and has a test.
+/// Why an operation on a repository failed. Each value names one cause and has a test.
+/// What the operating system refused is not here: such an Error carries the system's own code.
 enum class Errc {
-  placeholder = 1,
+  not_a_repository = 1,  ///< The directory exists but holds no FORMAT, or does not exist.
+  not_empty,             ///< A repository was to be made in a directory that holds other things.
+  unsupported_format,    ///< The format major of an object is not one that this program reads.
+  unsupported_feature,   ///< FORMAT requires a feature, for this operation, that is unknown here.
+  not_found,             ///< No such backup, or an object that a backup needs is missing.
+  ambiguous,             ///< A prefix of an id fits more than one backup.
+  bad_name,              ///< An instance name or an id is not one that can be a file name here.
+  corrupt,               ///< An object contradicts its format, its name or its manifest.
+  truncated,             ///< An object ends before what its format says.
+  checksum_mismatch,     ///< Stored bytes do not hash to the value written beside them.
+  busy,                  ///< Another live writer holds what is needed.
+  limit_exceeded,        ///< A size or a count is above what the format allows.
+  io_unavailable,        ///< io_uring was asked for by name and cannot be used.
+  codec_failure,         ///< What was encoded did not decode to the same bytes.
+  finished,              ///< The writer was already committed or abandoned.
 };
 
 [[nodiscard]] std::error_code make_error_code(Errc code) noexcept;
@@ -17,11 +34,18 @@ enum class Errc {
 /// A refusal, its cause and the words that make it actionable.
 struct Error {
   std::error_code code;  ///< storage::Errc, or the system's own code.
-  std::string detail;    ///< What it happened to, or what the peer said; never a secret.
+  std::string detail;    ///< The object it happened to and where; for the system, also the call.
 };
 
 template <class T>
 using Result = std::expected<T, Error>;
+
+/// The one place where an errno becomes an Error. `error_number` is positive.
+/// The detail reads "<call> <object>", for example "fdatasync /backup/packs/3f/...".
+[[nodiscard]] Error system_error(int error_number, std::string_view call, std::string_view object);
+
+/// "<detail>: <message of the code>", for those who show it to a person.
+[[nodiscard]] std::string to_string(const Error& error);
 
 }  // namespace sluice::storage
 

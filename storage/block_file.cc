@@ -1,0 +1,199 @@
+#include "storage/block_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace sluice::storage {
+namespace {
+
+/// A nameless file where the file system has them, else one with the temporary name.
+Result<std::pair<Fd, bool>> open_new(const Directory& directory, const std::string& name) {
+  Fd nameless(::openat(directory.fd.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (nameless) return std::pair(std::move(nameless), true);
+  if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+    return std::unexpected(system_error(errno, "openat(O_TMPFILE)", directory.path));
+  const std::string temporary = temporary_name(name);
+  Fd named(::openat(directory.fd.get(), temporary.c_str(),
+                    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!named) return std::unexpected(system_error(errno, "openat", directory.path_of(temporary)));
+  return std::pair(std::move(named), false);
+}
+
+/// 0 or an errno. Needs /proc, as linking a descriptor without privilege does.
+int link_nameless(const Fd& file, const Directory& directory, const std::string& name) {
+  const std::string source = fmt::format("/proc/self/fd/{}", file.get());
+  const int result =
+      ::linkat(AT_FDCWD, source.c_str(), directory.fd.get(), name.c_str(), AT_SYMLINK_FOLLOW);
+  return result == 0 ? 0 : errno;
+}
+
+/// 0 or an errno.
+int rename_temporary(const Directory& directory, const std::string& name) {
+  const std::string temporary = temporary_name(name);
+  const int fd = directory.fd.get();
+  if (::renameat2(fd, temporary.c_str(), fd, name.c_str(), RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;
+  if (::linkat(fd, temporary.c_str(), fd, name.c_str(), 0) != 0) return errno;
+  return ::unlinkat(fd, temporary.c_str(), 0) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BlockFile>> BlockFile::create(IoQueue& queue, Directory directory,
+                                                     std::string name) {
+  auto file = open_new(directory, name);
+  if (!file) return std::unexpected(std::move(file.error()));
+  return std::make_unique<BlockFile>(queue, std::move(directory), std::move(name),
+                                     std::move(file->first), file->second);
+}
+
+BlockFile::BlockFile(IoQueue& queue, Directory directory, std::string name, Fd file, bool nameless)
+    : queue_(queue),
+      directory_(std::move(directory)),
+      name_(std::move(name)),
+      file_(std::move(file)),
+      nameless_(nameless) {}
+
+BlockFile::~BlockFile() {
+  assert(state_ == State::published || state_ == State::closed);
+  abandon();
+}
+
+Result<void> BlockFile::check() const {
+  if (error_) return std::unexpected(*error_);
+  return {};
+}
+
+Result<void> BlockFile::append(std::span<const std::byte> bytes) {
+  assert(state_ == State::writing);
+  while (!bytes.empty()) {
+    if (error_) return check();
+    while (block_ == nullptr) {
+      block_ = queue_.take_block();
+      const bool waited = block_ != nullptr || queue_.dispatch_one();
+      assert(waited && "more files are open on the queue than it has blocks");
+      if (!waited) fail("take a block for", std::make_error_code(std::errc::no_buffer_space));
+      if (error_) return check();
+    }
+    const std::size_t taken = std::min(bytes.size(), block_->bytes.size() - block_used_);
+    std::memcpy(block_->bytes.data() + block_used_, bytes.data(), taken);
+    block_used_ += taken;
+    size_ += taken;
+    bytes = bytes.subspan(taken);
+    if (block_used_ == block_->bytes.size()) {
+      if (auto ok = flush(); !ok) return ok;
+    }
+  }
+  return check();
+}
+
+Result<void> BlockFile::flush() {
+  if (block_ == nullptr) return check();
+  IoBlock& block = *std::exchange(block_, nullptr);
+  const std::size_t used = std::exchange(block_used_, 0);
+  if (error_ || used == 0) {
+    queue_.give_block(block);
+    return check();
+  }
+  Request& request = block.request;
+  request.op = IoOp::write;
+  request.fd = file_.get();
+  request.buffer = block.bytes.first(used);
+  request.offset = written_;
+  request.owner = this;
+  written_ += used;
+  ++in_flight_;
+  queue_.submit(request);
+  return {};
+}
+
+Result<void> BlockFile::begin_finish() {
+  if (state_ != State::writing) return check();
+  state_ = State::draining;
+  if (auto ok = flush(); !ok) return ok;
+  step();
+  return check();
+}
+
+Result<void> BlockFile::finish() {
+  if (auto ok = begin_finish(); !ok) return ok;
+  while (!error_ && state_ != State::published) {
+    if (!queue_.dispatch_one()) std::unreachable();  // unless done, something is in flight
+  }
+  return check();
+}
+
+void BlockFile::completed(Request& request) {
+  --in_flight_;
+  if (request.op == IoOp::write) {
+    if (request.error) fail("pwrite", request.error);
+    queue_.give_block(*request.block);
+  } else if (request.error) {
+    fail(request.op == IoOp::sync_data ? "fdatasync" : "fsync of the directory of", request.error);
+  }
+  if (!error_) step();
+}
+
+void BlockFile::step() {
+  if (in_flight_ > 0) return;  // a sync orders nothing: every write is reaped before it
+  switch (state_) {
+    case State::draining:
+      if (::fchmod(file_.get(), 0400) != 0)
+        fail("fchmod", std::error_code(errno, std::system_category()));
+      else
+        begin_sync(IoOp::sync_data, file_.get(), State::syncing);
+      return;
+    case State::syncing: publish(); return;
+    case State::naming: state_ = State::published; return;
+    case State::writing:
+    case State::published:
+    case State::closed: return;
+  }
+}
+
+void BlockFile::publish() {
+  // A backup shares its host with what it backs up: leave the page cache to that.
+  (void)::posix_fadvise(file_.get(), 0, 0, POSIX_FADV_DONTNEED);
+  const int error_number =
+      nameless_ ? link_nameless(file_, directory_, name_) : rename_temporary(directory_, name_);
+  if (error_number != 0) {
+    fail("link", std::error_code(error_number, std::system_category()));
+    return;
+  }
+  begin_sync(IoOp::sync_all, directory_.fd.get(), State::naming);
+}
+
+void BlockFile::begin_sync(IoOp op, int fd, State next) {
+  state_ = next;
+  sync_ = Request{};
+  sync_.op = op;
+  sync_.fd = fd;
+  sync_.owner = this;
+  ++in_flight_;
+  queue_.submit(sync_);
+}
+
+void BlockFile::fail(std::string_view call, std::error_code code) {
+  if (error_) return;
+  error_ = system_error(code.value(), call, directory_.path_of(name_));
+}
+
+void BlockFile::abandon() noexcept {
+  if (state_ == State::published || state_ == State::closed) return;
+  const State was = std::exchange(state_, State::closed);
+  while (in_flight_ > 0) (void)queue_.dispatch_one();
+  if (block_ != nullptr) queue_.give_block(*std::exchange(block_, nullptr));
+  // Best effort: what stays is without meaning to readers and is cleared by the next writer.
+  if (was == State::naming) (void)remove_file(directory_, name_);
+  if (!nameless_) (void)remove_file(directory_, temporary_name(name_));
+}
+
+}  // namespace sluice::storage

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "storage/error.h"
+#include "storage/file.h"
+#include "storage/io_queue.h"
+
+namespace sluice::storage {
+
+/// A file written once, from its start to its end, with several writes in flight, that has its name
+/// only when it is whole.
+///
+/// Order:      writes reaped, mode 0400, fdatasync reaped, linked without replacing anything,
+///             directory fsync reaped; only then published().
+/// Durability: a published file survives a power cut. Before, it has no name (O_TMPFILE), or where
+///             the file system has no nameless files, a temporary one in the same directory.
+/// Errors:     the first one is kept; nothing is submitted after it. EEXIST when the name is taken.
+/// Memory:     the blocks of the queue, which it may share with other files of the same thread.
+/// Threads:    as the queue.
+class BlockFile final : public RequestOwner {
+ public:
+  /// `queue` must outlive the file.
+  [[nodiscard]] static Result<std::unique_ptr<BlockFile>> create(IoQueue& queue,
+                                                                 Directory directory,
+                                                                 std::string name);
+  BlockFile(IoQueue& queue, Directory directory, std::string name, Fd file, bool nameless);
+  BlockFile(const BlockFile&) = delete;
+  BlockFile& operator=(const BlockFile&) = delete;
+  /// finish() or abandon() must have been called: asserted, else abandons.
+  ~BlockFile() override;
+
+  /// Takes the bytes; they may be reused at once. Waits only while every block is in flight.
+  [[nodiscard]] Result<void> append(std::span<const std::byte> bytes);
+  /// Bytes appended so far.
+  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+  /// Nothing more will be appended. The rest happens while the queue is dispatched by anyone.
+  [[nodiscard]] Result<void> begin_finish();
+  /// begin_finish(), if not yet called, then waits until the file is published.
+  [[nodiscard]] Result<void> finish();
+  [[nodiscard]] bool published() const noexcept { return state_ == State::published; }
+
+  /// Waits for what is in flight and removes the file, unless it was published. Idempotent.
+  void abandon() noexcept;
+
+  void completed(Request& request) override;
+
+ private:
+  enum class State : std::uint8_t { writing, draining, syncing, naming, published, closed };
+
+  [[nodiscard]] Result<void> check() const;
+  Result<void> flush();
+  void step();  // what can begin now that a request is over
+  void publish();
+  void begin_sync(IoOp op, int fd, State next);
+  void fail(std::string_view call, std::error_code code);
+
+  IoQueue& queue_;
+  Directory directory_;
+  std::string name_;
+  Fd file_;
+  bool nameless_;  // O_TMPFILE worked
+  State state_ = State::writing;
+  std::optional<Error> error_;
+  IoBlock* block_ = nullptr;  // being filled
+  std::size_t block_used_ = 0;
+  Request sync_;
+  std::uint64_t size_ = 0;
+  std::uint64_t written_ = 0;  // submitted so far: where the next block goes
+  std::size_t in_flight_ = 0;
+};
+
+}  // namespace sluice::storage

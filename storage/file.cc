@@ -1,0 +1,226 @@
+#include "storage/file.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+namespace sluice::storage {
+namespace {
+
+constexpr std::string_view temporary_prefix = ".new-";
+constexpr mode_t directory_mode = 0700;
+constexpr mode_t published_mode = 0400;
+
+std::unexpected<Error> failure(std::string_view call, std::string_view object) {
+  return std::unexpected(system_error(errno, call, object));
+}
+
+Result<void> write_all(const Fd& file, std::string_view text, std::string_view object) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(file.get(), text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return failure("write", object);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+/// Writes and syncs `text` under the temporary name of `name`.
+Result<void> write_temporary(const Directory& parent, const std::string& name,
+                             std::string_view text) {
+  const std::string temporary = temporary_name(name);
+  const std::string object = parent.path_of(temporary);
+  if (auto ok = remove_file(parent, temporary); !ok) return ok;  // a dead writer's
+  const Fd file(::openat(parent.fd.get(), temporary.c_str(),
+                         O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return failure("openat", object);
+  if (auto ok = write_all(file, text, object); !ok) return ok;
+  if (::fchmod(file.get(), published_mode) != 0) return failure("fchmod", object);
+  if (::fsync(file.get()) != 0) return failure("fsync", object);
+  return {};
+}
+
+}  // namespace
+
+Fd& Fd::operator=(Fd&& other) noexcept {
+  if (this != &other) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = other.release();
+  }
+  return *this;
+}
+
+Fd::~Fd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+int Fd::release() noexcept { return std::exchange(fd_, -1); }
+
+std::string Directory::path_of(std::string_view name) const {
+  std::string whole = path;
+  whole += '/';
+  whole += name;
+  return whole;
+}
+
+Result<Directory> open_directory(const std::string& path) {
+  Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return failure("open", path);
+  return Directory{.fd = std::move(fd), .path = path};
+}
+
+Result<Directory> open_directory(const Directory& parent, const std::string& name) {
+  std::string path = parent.path_of(name);
+  Fd fd(::openat(parent.fd.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return failure("openat", path);
+  return Directory{.fd = std::move(fd), .path = std::move(path)};
+}
+
+Result<void> make_directory(const Directory& parent, const std::string& name) {
+  if (::mkdirat(parent.fd.get(), name.c_str(), directory_mode) != 0) {
+    if (errno == EEXIST) return {};
+    return failure("mkdirat", parent.path_of(name));
+  }
+  if (::fchmodat(parent.fd.get(), name.c_str(), directory_mode, 0) != 0)  // whatever the umask
+    return failure("fchmodat", parent.path_of(name));
+  return {};
+}
+
+Result<void> sync_directory(const Directory& directory) {
+  if (::fsync(directory.fd.get()) != 0) return failure("fsync", directory.path);
+  return {};
+}
+
+Result<std::vector<std::string>> list_directory(const Directory& directory) {
+  // A descriptor of its own: a shared one would share the reading position between threads.
+  Fd fd(::openat(directory.fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return failure("openat", directory.path);
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(fd.get()), ::closedir);
+  if (!stream) return failure("fdopendir", directory.path);
+  (void)fd.release();  // the stream closes it
+
+  std::vector<std::string> names;
+  for (;;) {
+    errno = 0;
+    const dirent* entry = ::readdir(stream.get());
+    if (entry == nullptr) break;
+    const std::string_view name = static_cast<const char*>(entry->d_name);
+    if (name != "." && name != "..") names.emplace_back(name);
+  }
+  if (errno != 0) return failure("readdir", directory.path);
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<Fd> open_for_reading(const Directory& parent, const std::string& name) {
+  Fd file(::openat(parent.fd.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (file) return file;
+  if (errno == ENOENT)
+    return std::unexpected(Error{.code = Errc::not_found, .detail = parent.path_of(name)});
+  return failure("openat", parent.path_of(name));
+}
+
+Result<std::uint64_t> size_of(const Fd& file, std::string_view object) {
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return failure("fstat", object);
+  if (!S_ISREG(status.st_mode)) {
+    return std::unexpected(
+        Error{.code = Errc::corrupt, .detail = std::string(object) + ": not a regular file"});
+  }
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+Result<bool> exists(const Directory& parent, const std::string& name) {
+  if (::faccessat(parent.fd.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return true;
+  if (errno == ENOENT) return false;
+  return failure("faccessat", parent.path_of(name));
+}
+
+Result<void> read_exactly(const Fd& file, std::span<std::byte> into, std::uint64_t offset,
+                          std::string_view object) {
+  while (!into.empty()) {
+    const ssize_t got = ::pread(file.get(), into.data(), into.size(), static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return failure("pread", object);
+    if (got == 0) {
+      return std::unexpected(
+          Error{.code = Errc::truncated,
+                .detail = std::string(object) + ": file ends at byte " + std::to_string(offset)});
+    }
+    into = into.subspan(static_cast<std::size_t>(got));
+    offset += static_cast<std::uint64_t>(got);
+  }
+  return {};
+}
+
+Result<std::string> read_text(const Directory& parent, const std::string& name,
+                              std::uint64_t bytes_max) {
+  const std::string object = parent.path_of(name);
+  const auto file = open_for_reading(parent, name);
+  if (!file) return std::unexpected(file.error());
+  const auto size = size_of(*file, object);
+  if (!size) return std::unexpected(size.error());
+  if (*size > bytes_max) {
+    return std::unexpected(Error{.code = Errc::limit_exceeded,
+                                 .detail = object + ": " + std::to_string(*size) +
+                                           " bytes, at most " + std::to_string(bytes_max)});
+  }
+  std::string text(static_cast<std::size_t>(*size), '\0');
+  if (auto ok = read_exactly(*file, std::as_writable_bytes(std::span(text)), 0, object); !ok)
+    return std::unexpected(std::move(ok.error()));
+  return text;
+}
+
+Result<void> create_text(const Directory& parent, const std::string& name, std::string_view text) {
+  if (auto ok = write_temporary(parent, name, text); !ok) return ok;
+  const std::string temporary = temporary_name(name);
+  const int fd = parent.fd.get();
+  if (::linkat(fd, temporary.c_str(), fd, name.c_str(), 0) != 0)
+    return failure("linkat", parent.path_of(name));
+  if (auto ok = remove_file(parent, temporary); !ok) return ok;
+  return sync_directory(parent);
+}
+
+Result<void> replace_text(const Directory& parent, const std::string& name, std::string_view text) {
+  if (auto ok = write_temporary(parent, name, text); !ok) return ok;
+  const std::string temporary = temporary_name(name);
+  const int fd = parent.fd.get();
+  if (::renameat(fd, temporary.c_str(), fd, name.c_str()) != 0)
+    return failure("renameat", parent.path_of(name));
+  return sync_directory(parent);
+}
+
+Result<void> remove_file(const Directory& parent, const std::string& name) {
+  if (::unlinkat(parent.fd.get(), name.c_str(), 0) == 0 || errno == ENOENT) return {};
+  return failure("unlinkat", parent.path_of(name));
+}
+
+Result<void> remove_directory(const Directory& parent, const std::string& name) {
+  {
+    const auto directory = open_directory(parent, name);
+    if (!directory) return std::unexpected(directory.error());
+    const auto names = list_directory(*directory);
+    if (!names) return std::unexpected(names.error());
+    for (const std::string& file : *names) {
+      if (auto ok = remove_file(*directory, file); !ok) return ok;
+    }
+  }
+  if (::unlinkat(parent.fd.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
+  return failure("rmdir", parent.path_of(name));
+}
+
+std::string temporary_name(std::string_view name) {
+  return std::string(temporary_prefix) + std::string(name);
+}
+
+bool is_temporary_name(std::string_view name) noexcept {
+  return name.starts_with(temporary_prefix);
+}
+
+}  // namespace sluice::storage

@@ -1,0 +1,31 @@
+#include "storage/file_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <thread>
+
+namespace sluice::storage {
+
+Result<FileLock> FileLock::acquire(const Directory& directory, const std::string& name,
+                                   std::chrono::milliseconds patience) {
+  constexpr std::chrono::milliseconds pause(10);
+  const std::string object = directory.path_of(name);
+  Fd fd(
+      ::openat(directory.fd.get(), name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return std::unexpected(system_error(errno, "openat", object));
+  (void)::fchmod(fd.get(), 0600);  // whatever the umask; another owner's lock stays as it is
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) return std::unexpected(system_error(errno, "flock", object));
+    if (std::chrono::steady_clock::now() >= deadline)
+      return std::unexpected(Error{.code = Errc::busy, .detail = object});
+    std::this_thread::sleep_for(pause);
+  }
+  return FileLock(std::move(fd));
+}
+
+}  // namespace sluice::storage

@@ -1,0 +1,163 @@
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+/// The bytes of a repository, shared by what writes and what reads them. docs/repository-format.md
+/// is the same thing in prose, in the same words; change both or neither.
+///
+/// Units: offsets and lengths in bytes. Every integer is little-endian; every digest is in the
+/// canonical (big-endian) order of xxHash, so that it reads as xxh128sum prints it. Every struct is
+/// laid out without padding and is copied from and to the file as it is.
+namespace sluice::storage::format {
+
+static_assert(std::endian::native == std::endian::little,
+              "structs are copied to files as they are");
+
+inline constexpr std::uint16_t version_major = 0;  // 0.x: may change until 1.0
+inline constexpr std::uint16_t version_minor = 1;
+
+inline constexpr std::uint64_t pack_target_bytes = 64ULL << 20;
+inline constexpr std::uint32_t chunk_raw_bytes_max = 4U << 20;
+inline constexpr std::uint32_t chunk_stored_bytes_max = chunk_raw_bytes_max;  // else stored as is
+inline constexpr std::uint64_t pack_bytes_max = 1ULL << 30;
+inline constexpr std::uint64_t meta_bytes_max = 64ULL << 20;
+inline constexpr std::uint64_t manifest_bytes_max = 16ULL << 30;
+inline constexpr std::uint64_t text_bytes_max = 64ULL << 10;  // FORMAT, HEAD
+inline constexpr unsigned shard_count = 256;
+
+using Magic = std::array<char, 8>;
+using SmallMagic = std::array<char, 4>;
+using Digest = std::array<std::byte, 16>;  // XXH3-128, canonical
+using Identity = std::array<std::byte, 32>;
+
+inline constexpr Magic pack_magic{'S', 'L', 'U', 'I', 'C', 'E', 'P', 'K'};
+inline constexpr Magic manifest_magic{'S', 'L', 'U', 'I', 'C', 'E', 'M', 'F'};
+inline constexpr SmallMagic blob_magic{'S', 'L', 'B', 'B'};
+inline constexpr SmallMagic footer_magic{'S', 'L', 'F', 'T'};
+inline constexpr SmallMagic trailer_magic{'S', 'L', 'P', 'E'};
+
+/// What a blob is. Values are never reused.
+enum class BlobType : std::uint8_t { chunk = 1 };
+/// How a blob's stored bytes become its raw bytes. Values are never reused.
+enum class Codec : std::uint8_t { none = 0, lz4_block = 1 };
+/// Reserved bits of `BlobHeader::flags`; none is set by this version, any set is refused.
+inline constexpr std::uint8_t blob_flag_encrypted = 1U << 0;
+inline constexpr std::uint8_t blob_flag_delta = 1U << 1;
+/// Reserved bit of `PackHeader::flags` and `ManifestHeader::flags`.
+inline constexpr std::uint16_t flag_encrypted = 1U << 0;
+
+/// First 64 bytes of a pack.
+struct PackHeader {
+  Magic magic = pack_magic;
+  std::uint16_t major = version_major;
+  std::uint16_t minor = version_minor;
+  std::uint32_t flags = 0;
+  std::array<std::byte, 8> repository{};  ///< First half of the repository id.
+  std::uint64_t backup_time_ms = 0;       ///< The pack id: backup id (time, random), sequence.
+  std::uint32_t backup_random = 0;
+  std::uint32_t sequence = 0;
+  std::array<std::byte, 16> salt{};  ///< Reserved for encryption; zero.
+  std::uint64_t checksum = 0;        ///< XXH3-64 of the 56 bytes before.
+};
+static_assert(sizeof(PackHeader) == 64 && std::is_trivially_copyable_v<PackHeader>);
+static_assert(offsetof(PackHeader, repository) == 16 && offsetof(PackHeader, salt) == 40);
+
+/// Before the stored bytes of each blob, in clear even when those are encrypted.
+struct BlobHeader {
+  SmallMagic magic = blob_magic;
+  std::uint8_t version = 1;
+  std::uint8_t type = static_cast<std::uint8_t>(BlobType::chunk);
+  std::uint8_t codec = static_cast<std::uint8_t>(Codec::none);
+  std::uint8_t flags = 0;
+  std::uint32_t ordinal = 0;  ///< Of the chunk in the backup that wrote it.
+  std::uint32_t stored_bytes = 0;
+  std::uint32_t raw_bytes = 0;
+  std::uint32_t header_checksum = 0;  ///< Low half of XXH3-64 of this header, this field zero.
+  std::uint64_t checksum = 0;         ///< XXH3-64 of the stored bytes.
+  Identity identity{};                ///< Reserved for the keyed chunk id; zero.
+};
+static_assert(sizeof(BlobHeader) == 64 && std::is_trivially_copyable_v<BlobHeader>);
+static_assert(offsetof(BlobHeader, header_checksum) == 20 && offsetof(BlobHeader, checksum) == 24);
+
+struct FooterHeader {
+  SmallMagic magic = footer_magic;
+  std::uint32_t count = 0;  ///< Entries that follow, in file order.
+};
+static_assert(sizeof(FooterHeader) == 8);
+
+/// What the footer says of one blob: where its header starts, and the header's fields.
+struct FooterEntry {
+  std::uint64_t offset = 0;
+  std::uint32_t ordinal = 0;
+  std::uint32_t stored_bytes = 0;
+  std::uint32_t raw_bytes = 0;
+  std::uint8_t type = 0;
+  std::uint8_t codec = 0;
+  std::uint8_t flags = 0;
+  std::uint8_t reserved = 0;
+  std::uint64_t checksum = 0;
+  Identity identity{};
+
+  friend bool operator==(const FooterEntry&, const FooterEntry&) = default;
+};
+static_assert(sizeof(FooterEntry) == 64 && std::is_trivially_copyable_v<FooterEntry>);
+inline constexpr std::size_t footer_checksum_bytes = 8;  // XXH3-64 of FooterHeader and entries
+
+/// Last 32 bytes of a pack.
+struct PackTrailer {
+  SmallMagic magic = trailer_magic;
+  std::uint32_t footer_bytes = 0;   ///< Header, entries and checksum.
+  std::uint64_t footer_offset = 0;  ///< The footer ends where the trailer starts.
+  Digest digest{};                  ///< XXH3-128 of every byte of the file before this field.
+};
+static_assert(sizeof(PackTrailer) == 32 && offsetof(PackTrailer, digest) == 16);
+
+/// First 96 bytes of a manifest. After it: instance name, metadata text, packs, chunks, digest.
+struct ManifestHeader {
+  Magic magic = manifest_magic;
+  std::uint16_t major = version_major;
+  std::uint16_t minor = version_minor;
+  std::uint16_t flags = 0;
+  std::uint16_t instance_bytes = 0;
+  std::array<std::byte, 8> repository{};
+  std::uint64_t backup_time_ms = 0;
+  std::uint32_t backup_random = 0;
+  std::uint32_t pack_count = 0;
+  std::uint64_t chunk_count = 0;
+  std::uint64_t meta_bytes = 0;
+  std::uint64_t raw_bytes = 0;     ///< Sum of raw_bytes of all chunks.
+  std::uint64_t stored_bytes = 0;  ///< Sum of stored_bytes of all chunks.
+  std::array<std::byte, 16> reserved{};
+  std::uint64_t checksum = 0;  ///< XXH3-64 of the 88 bytes before.
+};
+static_assert(sizeof(ManifestHeader) == 96 && std::is_trivially_copyable_v<ManifestHeader>);
+static_assert(offsetof(ManifestHeader, checksum) == 88);
+
+struct ManifestPack {
+  std::uint64_t backup_time_ms = 0;  ///< The pack id, as in PackHeader.
+  std::uint32_t backup_random = 0;
+  std::uint32_t sequence = 0;
+  std::uint64_t file_bytes = 0;
+  Digest digest{};  ///< Equals the digest in the pack's trailer.
+};
+static_assert(sizeof(ManifestPack) == 40 && std::is_trivially_copyable_v<ManifestPack>);
+
+struct ManifestChunk {
+  std::uint32_t pack = 0;  ///< Position in the manifest's list of packs.
+  std::uint32_t stored_bytes = 0;
+  std::uint32_t raw_bytes = 0;
+  std::uint32_t reserved = 0;
+  std::uint64_t offset = 0;      ///< Of the blob header in the pack.
+  std::uint64_t checksum = 0;    ///< XXH3-64 of the stored bytes.
+  std::uint64_t raw_offset = 0;  ///< Of the first raw byte in the logical stream.
+  std::array<std::uint64_t, 3> tag{};
+
+  friend bool operator==(const ManifestChunk&, const ManifestChunk&) = default;
+};
+static_assert(sizeof(ManifestChunk) == 64 && std::is_trivially_copyable_v<ManifestChunk>);
+
+}  // namespace sluice::storage::format

@@ -1,0 +1,202 @@
+#include "storage/layout.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "storage/checksum.h"
+#include "storage/file_lock.h"
+
+namespace sluice::storage {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// What a crash during init may leave behind: then the directory is ours to complete.
+bool is_ours(const std::string& entry) {
+  return entry == name::packs || entry == name::instances || entry == name::tmp ||
+         entry == name::lock || entry == temporary_name(name::mark);
+}
+
+Result<void> make_directory_at(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) == 0) {
+    if (::chmod(path.c_str(), 0700) == 0) return {};  // whatever the umask
+    return std::unexpected(system_error(errno, "chmod", path));
+  }
+  if (errno == EEXIST) return {};
+  return std::unexpected(system_error(errno, "mkdir", path));
+}
+
+Result<void> make_directories(const Directory& root) {
+  for (const std::string_view entry : {name::packs, name::instances, name::tmp}) {
+    if (auto ok = make_directory(root, std::string(entry)); !ok) return ok;
+  }
+  const auto packs = open_directory(root, std::string(name::packs));
+  if (!packs) return std::unexpected(packs.error());
+  for (unsigned shard = 0; shard < format::shard_count; ++shard) {
+    if (auto ok = make_directory(*packs, shard_name(shard)); !ok) return ok;
+  }
+  if (auto ok = sync_directory(*packs); !ok) return ok;
+  return sync_directory(root);
+}
+
+Result<RepositoryMark> new_mark() {
+  std::array<std::byte, 16> id{};
+  if (auto ok = fill_random(id); !ok) return std::unexpected(std::move(ok.error()));
+  return RepositoryMark{.repository_id = to_hex(id),
+                        .major = format::version_major,
+                        .minor = format::version_minor,
+                        .required = {}};
+}
+
+/// Makes a repository of an empty or half-made directory. FORMAT comes last and atomically: while
+/// it is missing, there is no repository yet.
+Result<void> initialize(const Directory& root,
+                        const std::function<void(std::string_view)>& at_step) {
+  const auto entries = list_directory(root);
+  if (!entries) return std::unexpected(entries.error());
+  const auto foreign = std::ranges::find_if_not(*entries, is_ours);
+  if (foreign != entries->end()) {
+    return std::unexpected(Error{.code = Errc::not_empty,
+                                 .detail = fmt::format("{} holds \"{}\"", root.path, *foreign)});
+  }
+  const auto lock = FileLock::acquire(root, std::string(name::lock), 30s);  // two at once
+  if (!lock) return std::unexpected(lock.error());
+  const auto made = exists(root, std::string(name::mark));
+  if (!made) return std::unexpected(made.error());
+  if (*made) return {};
+  if (auto ok = make_directories(root); !ok) return ok;
+  if (at_step) at_step("init_directories");
+  const auto mark = new_mark();
+  if (!mark) return std::unexpected(mark.error());
+  return create_text(root, std::string(name::mark), serialize(*mark));
+}
+
+Result<Directory> open_root(const std::string& path, bool create_if_missing) {
+  if (create_if_missing) {
+    if (auto ok = make_directory_at(path); !ok) return std::unexpected(std::move(ok.error()));
+  }
+  auto root = open_directory(path);
+  if (!root && root.error().code == std::errc::no_such_file_or_directory) {
+    return std::unexpected(
+        Error{.code = Errc::not_a_repository, .detail = path + ": no such directory"});
+  }
+  return root;
+}
+
+}  // namespace
+
+Layout::Layout(Directory root, RepositoryMark mark) noexcept
+    : root_(std::move(root)), mark_(std::move(mark)) {}
+
+Result<Layout> Layout::open(const std::string& path, bool create_if_missing,
+                            const std::function<void(std::string_view)>& at_step) {
+  auto root = open_root(path, create_if_missing);
+  if (!root) return std::unexpected(std::move(root.error()));
+  const std::string mark_name(name::mark);
+  const auto marked = exists(*root, mark_name);
+  if (!marked) return std::unexpected(marked.error());
+  if (!*marked) {
+    if (!create_if_missing) {
+      return std::unexpected(
+          Error{.code = Errc::not_a_repository, .detail = path + " holds no FORMAT"});
+    }
+    if (auto ok = initialize(*root, at_step); !ok) return std::unexpected(std::move(ok.error()));
+  }
+  const auto text = read_text(*root, mark_name, format::text_bytes_max);
+  if (!text) return std::unexpected(text.error());
+  auto mark = parse_mark(*text, root->path_of(mark_name));
+  if (!mark) return std::unexpected(std::move(mark.error()));
+  return Layout(*std::move(root), *std::move(mark));
+}
+
+std::array<std::byte, 8> Layout::id_prefix() const noexcept {
+  std::array<std::byte, 8> prefix{};
+  (void)from_hex(std::string_view(mark_.repository_id).substr(0, 16), prefix);  // checked at parse
+  return prefix;
+}
+
+Result<void> Layout::allows(Operation operation) const {
+  return check_features(mark_, operation, root_.path_of(name::mark));
+}
+
+Result<Directory> Layout::directory(std::string_view name) const {
+  return open_directory(root_, std::string(name));
+}
+
+Result<Directory> Layout::shard(unsigned shard) const {
+  return open_directory(root_, fmt::format("{}/{}", name::packs, shard_name(shard)));
+}
+
+Result<Directory> Layout::instance(std::string_view instance) const {
+  if (auto ok = check_instance_name(instance); !ok) return std::unexpected(std::move(ok.error()));
+  return open_directory(root_, fmt::format("{}/{}", name::instances, instance));
+}
+
+Result<Directory> Layout::backup(const BackupKey& key) const {
+  if (auto ok = check_instance_name(key.instance); !ok)
+    return std::unexpected(std::move(ok.error()));
+  if (!parse_backup_id(key.id)) {
+    return std::unexpected(
+        Error{.code = Errc::bad_name, .detail = fmt::format("backup id \"{}\"", key.id)});
+  }
+  const std::string path = fmt::format("{}/{}/{}", name::instances, key.instance, key.id);
+  auto found = open_directory(root_, path);
+  if (!found && found.error().code == std::errc::no_such_file_or_directory) {
+    return std::unexpected(Error{.code = Errc::not_found, .detail = root_.path_of(path)});
+  }
+  return found;
+}
+
+std::string Layout::pack_name(const PackId& id) {
+  return fmt::format("{}/{}/{}", name::packs, shard_name(shard_of(id)), to_string(id));
+}
+
+std::string Layout::backup_name(const BackupKey& key, std::string_view file) {
+  return fmt::format("{}/{}/{}/{}", name::instances, key.instance, key.id, file);
+}
+
+Result<std::vector<std::string>> Layout::instances() const {
+  const auto directory = this->directory(name::instances);
+  if (!directory) return std::unexpected(directory.error());
+  auto names = list_directory(*directory);
+  if (!names) return std::unexpected(std::move(names.error()));
+  std::erase_if(*names, [](const std::string& entry) { return !check_instance_name(entry); });
+  return names;
+}
+
+Result<std::vector<BackupId>> Layout::backup_ids(std::string_view instance) const {
+  const auto directory = this->instance(instance);
+  if (!directory && directory.error().code == std::errc::no_such_file_or_directory)
+    return std::vector<BackupId>();
+  if (!directory) return std::unexpected(directory.error());
+  const auto names = list_directory(*directory);
+  if (!names) return std::unexpected(names.error());
+  std::vector<BackupId> ids;
+  for (const std::string& entry : *names) {
+    if (const auto id = parse_backup_id(entry)) ids.push_back(*id);
+  }
+  return ids;
+}
+
+Result<std::optional<Head>> Layout::head(const BackupKey& key) const {
+  const auto directory = backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  const auto text = read_text(*directory, std::string(name::head), format::text_bytes_max);
+  if (!text && text.error().code == Errc::not_found) return std::nullopt;
+  if (!text) return std::unexpected(text.error());
+  const std::string object = directory->path_of(name::head);
+  auto head = parse_head(*text, object);
+  if (!head) return std::unexpected(std::move(head.error()));
+  if (head->key != key || head->repository_id != mark_.repository_id) {
+    return std::unexpected(
+        Error{.code = Errc::corrupt,
+              .detail = fmt::format("{}: of backup {}/{} in repository {}", object,
+                                    head->key.instance, head->key.id, head->repository_id)});
+  }
+  return std::optional(*std::move(head));
+}
+
+}  // namespace sluice::storage

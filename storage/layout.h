@@ -1,0 +1,71 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/backup.h"
+#include "storage/backup_id.h"
+#include "storage/error.h"
+#include "storage/file.h"
+#include "storage/head.h"
+#include "storage/repository_mark.h"
+
+namespace sluice::storage {
+
+/// Names below the root of a repository.
+namespace name {
+inline constexpr std::string_view mark = "FORMAT";
+inline constexpr std::string_view lock = "LOCK";
+inline constexpr std::string_view packs = "packs";
+inline constexpr std::string_view instances = "instances";
+inline constexpr std::string_view tmp = "tmp";
+inline constexpr std::string_view head = "HEAD";
+inline constexpr std::string_view removed_head = "HEAD.removed";
+inline constexpr std::string_view writer_lock = "LOCK";
+inline constexpr std::string_view manifest = "manifest";
+inline constexpr std::string_view manifest_copy = "manifest.copy";
+}  // namespace name
+
+/// An open repository as directories: where each object lies. Knows nothing of their contents but
+/// FORMAT and HEAD.
+/// Threads: any number at once.
+class Layout {
+ public:
+  /// Opens the directory `path`, or makes a repository of it. Errors: as Repository::open().
+  /// `at_step` is told "init_directories" before FORMAT is written.
+  [[nodiscard]] static Result<Layout> open(const std::string& path, bool create_if_missing,
+                                           const std::function<void(std::string_view)>& at_step);
+  Layout(Directory root, RepositoryMark mark) noexcept;
+
+  [[nodiscard]] const Directory& root() const noexcept { return root_; }
+  [[nodiscard]] const RepositoryMark& mark() const noexcept { return mark_; }
+  [[nodiscard]] const std::string& path() const noexcept { return root_.path; }
+  /// First half of the repository id, as it lies in packs and manifests.
+  [[nodiscard]] std::array<std::byte, 8> id_prefix() const noexcept;
+  [[nodiscard]] Result<void> allows(Operation operation) const;
+
+  [[nodiscard]] Result<Directory> directory(std::string_view name) const;
+  [[nodiscard]] Result<Directory> shard(unsigned shard) const;
+  [[nodiscard]] Result<Directory> instance(std::string_view instance) const;
+  [[nodiscard]] Result<Directory> backup(const BackupKey& key) const;
+  /// Path below the root, for messages and problems.
+  [[nodiscard]] static std::string pack_name(const PackId& id);
+  [[nodiscard]] static std::string backup_name(const BackupKey& key, std::string_view file);
+
+  /// Instances that have a directory, sorted.
+  [[nodiscard]] Result<std::vector<std::string>> instances() const;
+  /// Ids that have a directory, committed or not, oldest first. Empty for an unknown instance.
+  [[nodiscard]] Result<std::vector<BackupId>> backup_ids(std::string_view instance) const;
+  /// Reads HEAD and checks that it is of this backup in this repository. nullopt: there is none.
+  [[nodiscard]] Result<std::optional<Head>> head(const BackupKey& key) const;
+
+ private:
+  Directory root_;
+  RepositoryMark mark_;
+};
+
+}  // namespace sluice::storage

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "storage/backup.h"
+#include "storage/backup_id.h"
+#include "storage/block_file.h"
+#include "storage/checksum.h"
+#include "storage/chunk_codec.h"
+#include "storage/error.h"
+
+namespace sluice::storage {
+
+/// Writes one pack: header, blobs, footer, trailer.
+/// Memory: 64 bytes a blob for the footer. Errors, durability, threads: as BlockFile.
+class PackWriter {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<PackWriter>> create(
+      IoQueue& queue, Directory shard, const PackId& id, std::array<std::byte, 8> repository);
+  PackWriter(std::unique_ptr<BlockFile> file, const PackId& id) noexcept;
+
+  /// Returns the offset of the blob's header.
+  [[nodiscard]] Result<std::uint64_t> append(const EncodedChunk& chunk);
+  [[nodiscard]] std::uint64_t size() const noexcept { return file_->size(); }
+
+  /// Appends footer and trailer and lets the file finish while the queue is dispatched.
+  [[nodiscard]] Result<void> begin_finish();
+  [[nodiscard]] Result<void> finish() { return file_->finish(); }
+  [[nodiscard]] bool published() const noexcept { return file_->published(); }
+  void abandon() noexcept { file_->abandon(); }
+
+  /// Of the finished pack. Precondition: begin_finish() succeeded.
+  [[nodiscard]] const PackRef& ref() const noexcept { return ref_; }
+  [[nodiscard]] const PackId& id() const noexcept { return id_; }
+
+ private:
+  Result<void> put(std::span<const std::byte> bytes);
+
+  std::unique_ptr<BlockFile> file_;
+  PackId id_;
+  DigestStream digest_;
+  std::vector<format::FooterEntry> entries_;
+  PackRef ref_;
+};
+
+[[nodiscard]] format::PackHeader make_pack_header(const PackId& id,
+                                                  std::array<std::byte, 8> repository) noexcept;
+[[nodiscard]] std::uint64_t checksum_of(const format::PackHeader& header) noexcept;
+/// XXH3-64 of the footer's header and entries.
+[[nodiscard]] std::uint64_t checksum_of(const format::FooterHeader& header,
+                                        std::span<const format::FooterEntry> entries);
+[[nodiscard]] format::FooterEntry footer_entry(const format::BlobHeader& header,
+                                               std::uint64_t offset) noexcept;
+
+}  // namespace sluice::storage

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/backup.h"
+#include "storage/backup_writer.h"
+#include "storage/error.h"
+#include "storage/io_queue.h"
+
+namespace sluice::storage {
+
+class Layout;
+
+struct OpenOptions {
+  /// Makes a repository of a missing or empty directory (its parent must exist).
+  bool create_if_missing = false;
+  IoOptions io;
+  /// Called at named steps, in the thread that takes them; tests stop the world there.
+  /// Steps: init_directories, head_created, pack_published, manifest_published, before_commit,
+  /// head_committed, remove_marked. May be empty; must not throw.
+  std::function<void(std::string_view step)> on_step;
+};
+
+/// One thing that check_backup() found wrong.
+struct Problem {
+  Error error;                         ///< Its detail names the object and the place.
+  std::string object;                  ///< Path of the file, below the repository.
+  std::optional<std::uint32_t> chunk;  ///< The chunk that is lost or in doubt, if it is one.
+};
+
+struct CheckStats {
+  std::uint64_t bytes = 0;
+  std::uint64_t chunks = 0;
+  std::uint32_t packs = 0;
+  std::uint64_t problems = 0;
+};
+
+/// A directory of backups. Format: docs/repository-format.md.
+///
+/// Durability: what list() shows was wholly on stable storage before it could be shown.
+/// Memory:     list() and open_backup() hold one manifest (64 bytes a chunk) at a time.
+/// Threads:    every const function from any number of threads at once; begin_backup() and
+///             remove_backup() too, and from other processes: they exclude each other by locks.
+class Repository {
+ public:
+  /// Errors: not_a_repository, not_empty, unsupported_format, unsupported_feature, corrupt or
+  /// checksum_mismatch (FORMAT), the system's. A half-made repository is completed when
+  /// `create_if_missing`.
+  [[nodiscard]] static Result<std::unique_ptr<Repository>> open(const std::filesystem::path& path,
+                                                                OpenOptions options = {});
+  explicit Repository(std::shared_ptr<const Layout> layout, OpenOptions options);
+  Repository(const Repository&) = delete;
+  Repository& operator=(const Repository&) = delete;
+  ~Repository();
+
+  [[nodiscard]] const std::string& id() const noexcept;  ///< 32 hex digits.
+  [[nodiscard]] const std::string& path() const noexcept;
+  [[nodiscard]] const IoOptions& io_options() const noexcept { return options_.io; }
+  [[nodiscard]] const Layout& layout() const noexcept { return *layout_; }
+
+  /// Clears what dead writers left (all instances; BackupWriter::cleared() tells), then starts a
+  /// backup of `instance`. The new id is greater than every id of that instance.
+  /// Errors: bad_name; busy when a live writer backs up the same instance (the detail names its
+  /// host and pid) or holds the repository's lock for more than 30 s; unsupported_feature.
+  [[nodiscard]] Result<std::unique_ptr<BackupWriter>> begin_backup(std::string_view instance);
+
+  /// Committed backups, oldest first, of one instance or of all. Damaged ones are listed with what
+  /// is wrong. Fails only when a directory cannot be read.
+  [[nodiscard]] Result<std::vector<BackupInfo>> list(
+      std::optional<std::string_view> instance = std::nullopt) const;
+
+  /// The one committed backup whose id starts with `id_prefix` (at least one character).
+  /// Errors: not_found; ambiguous (the detail lists the candidates); bad_name.
+  [[nodiscard]] Result<BackupKey> find(
+      std::string_view id_prefix, std::optional<std::string_view> instance = std::nullopt) const;
+
+  /// The newest committed backup of `instance`. Errors: not_found, bad_name.
+  [[nodiscard]] Result<BackupKey> newest(std::string_view instance) const;
+
+  /// Reads and checks HEAD and the manifest, or its copy if the manifest is bad.
+  [[nodiscard]] Result<Backup> open_backup(const BackupKey& key) const;
+
+  /// Reads every byte of every file of the backup: HEAD, manifest, copy, packs; decodes every
+  /// chunk. Tells `on_problem` each thing that is wrong; any single flipped bit or cut is found.
+  /// Fails only when it cannot work at all (no I/O queue); what it finds is no failure.
+  [[nodiscard]] Result<CheckStats> check_backup(
+      const Backup& backup, const std::function<void(const Problem&)>& on_problem) const;
+
+  /// Unlists the backup for good, then removes its packs and its directory. After a crash on the
+  /// way the next begin_backup() finishes the work.
+  /// Errors: not_found; busy while its writer lives.
+  [[nodiscard]] Result<void> remove_backup(const BackupKey& key);
+
+ private:
+  std::shared_ptr<const Layout> layout_;
+  OpenOptions options_;
+};
+
+}  // namespace sluice::storage

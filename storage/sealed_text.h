@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "storage/error.h"
+
+namespace sluice::storage {
+
+/// A small text with its own checksum as last line: "<text>\nXXH3-128:<32 hex digits>\n".
+/// `text` is of printable kind and does not end in a newline.
+[[nodiscard]] std::string seal(std::string_view text);
+
+/// The text of a sealed file, within `sealed`. `object` opens the detail.
+/// Errors: truncated without a last line of that form; checksum_mismatch.
+[[nodiscard]] Result<std::string_view> unseal(std::string_view sealed, std::string_view object);
+
+}  // namespace sluice::storage
