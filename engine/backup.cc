@@ -1,0 +1,104 @@
+#include "sluice/backup.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <chrono>
+
+#include "engine/errors.h"
+#include "engine/manifest.h"
+#include "engine/progress_meter.h"
+#include "engine/repository_access.h"
+#include "engine/snapshot_source.h"
+#include "engine/stream_ingest.h"
+
+namespace sluice {
+namespace {
+
+std::int64_t unix_now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+void tell_cleared(const storage::Cleared& cleared, const engine::ProgressMeter& meter) {
+  if (cleared.backups.empty() && cleared.packs == 0) return;
+  meter.notice(fmt::format("cleared what {} interrupted backup(s) had left: {} pack(s), {} bytes",
+                           cleared.backups.size(), cleared.packs, cleared.bytes));
+}
+
+/// What a file knows of the server that wrote it.
+void complete_from_aux(BackupSource& source, const engine::StreamFacts& facts) {
+  if (source.version.empty()) {
+    for (const std::string_view server : {"redis", "valkey"}) {
+      const std::string version = facts.aux(std::string(server) + "-ver");
+      if (version.empty()) continue;
+      source.server = server;
+      source.version = version;
+    }
+  }
+  if (source.replid.empty()) {
+    source.replid = facts.aux("repl-id");
+    const std::string offset = facts.aux("repl-offset");
+    std::from_chars(offset.data(), offset.data() + offset.size(), source.offset);
+  }
+}
+
+Result<BackupSummary> commit(storage::Repository& repository, storage::BackupWriter& writer,
+                             const engine::Manifest& manifest) {
+  auto committed = writer.commit(engine::encode(manifest));
+  if (!committed) return std::unexpected(engine::from_storage(committed.error()));
+  return engine::summarize(repository, committed->key, manifest, committed->stats.stored_bytes,
+                           committed->stats.file_bytes);
+}
+
+}  // namespace
+
+Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job) {
+  engine::ProgressMeter meter(job);
+  engine::Manifest manifest;
+  manifest.started_at_ms = unix_now_ms();
+
+  std::string instance = options.instance;
+  if (instance.empty()) {
+    auto made = engine::default_instance(options);
+    if (!made) return std::unexpected(made.error());
+    instance = std::move(*made);
+  }
+  auto repository = engine::open_repository(options.repository, true, options.io);
+  if (!repository) return std::unexpected(repository.error());
+  auto writer = (*repository)->begin_backup(instance);
+  if (!writer) return std::unexpected(engine::from_storage(writer.error()));
+  tell_cleared((*writer)->cleared(), meter);
+  if (const std::string& reason = (*writer)->io_fallback_reason(); !reason.empty()) {
+    meter.notice("io_uring is not used, threads do its work: " + reason);
+  }
+
+  const bool from_server = is_server_uri(options.source);
+  engine::StreamIngest ingest(**writer, from_server ? "the snapshot" : "the RDB file");
+  const engine::SnapshotConsumer consumer{
+      .consume = [&](std::span<const std::byte> bytes) -> Result<void> {
+        auto fed = ingest.feed(bytes);
+        meter.update(ingest.bytes(), ingest.facts().keys());
+        return fed;
+      },
+      .idle = [&] { meter.update(ingest.bytes(), ingest.facts().keys()); }};
+  auto origin = engine::read_snapshot(options, consumer, meter, job);
+  if (!origin) return std::unexpected(origin.error());
+  if (auto ended = ingest.finish(); !ended) return std::unexpected(ended.error());
+  if (ingest.trailing_bytes() > 0) {
+    meter.notice(fmt::format("{} bytes after the end of the RDB are not part of the backup",
+                             ingest.trailing_bytes()));
+  }
+  if (job.stop.stop_requested()) return std::unexpected(engine::cancelled());
+
+  meter.set_phase("publishing");
+  meter.update(ingest.bytes(), ingest.facts().keys());
+  manifest.source = std::move(*origin);
+  engine::take_facts(manifest, ingest.facts());
+  complete_from_aux(manifest.source, ingest.facts());
+  manifest.finished_at_ms = unix_now_ms();
+  return commit(**repository, **writer, manifest);
+}
+
+}  // namespace sluice

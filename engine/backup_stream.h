@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+
+#include "engine/repository_access.h"
+#include "rdb/parser.h"
+#include "sluice/job.h"
+#include "sluice/result.h"
+
+namespace sluice::engine {
+
+/// Reads a backup's RDB back from its chunks and has `parser` parse it to the end. `on_chunk` is
+/// called after each chunk, may refuse, and may be empty.
+///
+/// Errors: a chunk that cannot be read (named), what the parser finds, "cancelled".
+[[nodiscard]] Result<void> read_back(const storage::Repository& repository,
+                                     const OpenBackup& backup, rdb::Parser& parser,
+                                     const JobContext& job,
+                                     const std::function<Result<void>()>& on_chunk);
+
+}  // namespace sluice::engine

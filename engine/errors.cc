@@ -1,0 +1,190 @@
+#include "engine/errors.h"
+
+#include <fmt/format.h>
+
+namespace sluice::engine {
+namespace {
+
+std::string_view code_name(net::Errc code) noexcept {
+  using enum net::Errc;
+  switch (code) {
+    case bad_uri: return "bad_uri";
+    case resolve_failed: return "resolve_failed";
+    case connect_failed: return "connect_failed";
+    case timed_out: return "timed_out";
+    case closed_by_peer: return "closed_by_peer";
+    case tls_failed: return "tls_failed";
+    case auth_required: return "auth_required";
+    case auth_failed: return "auth_failed";
+    case no_permission: return "no_permission";
+    case command_unknown: return "command_unknown";
+    case loading: return "loading";
+    case no_master_link: return "no_master_link";
+    case save_failed: return "save_failed";
+    case protocol_error: return "protocol_error";
+    case refused: return "refused";
+    case cut_short: return "cut_short";
+    case cancelled: return "cancelled";
+    case sink_aborted: return "sink_aborted";
+    case reply_too_large: return "reply_too_large";
+  }
+  return "unknown";
+}
+
+std::string_view code_name(storage::Errc code) noexcept {
+  using enum storage::Errc;
+  switch (code) {
+    case not_a_repository: return "not_a_repository";
+    case not_empty: return "not_empty";
+    case unsupported_format: return "unsupported_format";
+    case unsupported_feature: return "unsupported_feature";
+    case not_found: return "not_found";
+    case ambiguous: return "ambiguous";
+    case bad_name: return "bad_name";
+    case corrupt: return "corrupt";
+    case truncated: return "truncated";
+    case checksum_mismatch: return "checksum_mismatch";
+    case busy: return "busy";
+    case limit_exceeded: return "limit_exceeded";
+    case io_unavailable: return "io_unavailable";
+    case codec_failure: return "codec_failure";
+    case finished: return "finished";
+  }
+  return "unknown";
+}
+
+/// What to do about it; empty where the message itself says all there is.
+std::string_view source_advice(net::Errc code) noexcept {
+  using enum net::Errc;
+  switch (code) {
+    case auth_required:
+      return "give the password in the URI, with --source-password-file or in SLUICE_SOURCE_AUTH";
+    case auth_failed:
+      return "check user and password (URI, --source-password-file, SLUICE_SOURCE_AUTH)";
+    case no_permission:
+      return "let the user replicate: ACL SETUSER <user> +psync +replconf +ping +info";
+    case command_unknown:
+      return "PSYNC is renamed or blocked there, as managed services do; back up from a server "
+             "that lets replicas in, or export its snapshot and import the RDB file";
+    case loading: return "it is still reading its own snapshot; run this again when it is up";
+    case no_master_link:
+      return "it is a replica that has lost its primary; back up from the primary, or run this "
+             "again when the link is up";
+    case save_failed:
+      return "look into the source's log; BGSAVE there must succeed (memory for the fork, "
+             "vm.overcommit_memory, disk space)";
+    case timed_out: return "is it overloaded or stopped? --timeout gives it longer";
+    case resolve_failed: return "check the host name";
+    case connect_failed: return "is it running, and does it listen on this address and port?";
+    case tls_failed: return "check --cacert, --sni and whether the port speaks TLS";
+    case cut_short:
+    case closed_by_peer:
+      return "it was restarted, or dropped us (its log says why: client-output-buffer-limit "
+             "replica, repl-timeout); nothing was stored, run this again";
+    case bad_uri:
+    case protocol_error:
+    case refused:
+    case cancelled:
+    case sink_aborted:
+    case reply_too_large: break;
+  }
+  return "";
+}
+
+std::string_view target_advice(net::Errc code) noexcept {
+  using enum net::Errc;
+  switch (code) {
+    case auth_required:
+      return "give the password in the URI, with --target-password-file or in SLUICE_TARGET_AUTH";
+    case auth_failed:
+      return "check user and password (URI, --target-password-file, SLUICE_TARGET_AUTH)";
+    case no_permission:
+      return "let the user restore: ACL SETUSER <user> ~* +restore +select +info +config|get "
+             "+function|load, and +flushall for --flush";
+    case command_unknown: return "the server does not know this command, or it is renamed there";
+    case loading: return "it is still reading its own snapshot; run this again when it is up";
+    case timed_out: return "is it overloaded or stopped? --timeout gives it longer";
+    case resolve_failed: return "check the host name";
+    case connect_failed: return "is it running, and does it listen on this address and port?";
+    case tls_failed: return "check --cacert, --sni and whether the port speaks TLS";
+    case cut_short:
+    case closed_by_peer: return "was it restarted, or out of memory? its log says";
+    case no_master_link:
+    case save_failed:
+    case bad_uri:
+    case protocol_error:
+    case refused:
+    case cancelled:
+    case sink_aborted:
+    case reply_too_large: break;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string_view code_name(rdb::Errc code) noexcept {
+  using enum rdb::Errc;
+  switch (code) {
+    case bad_magic: return "bad_magic";
+    case unsupported_version: return "unsupported_version";
+    case bad_length: return "bad_length";
+    case bad_string: return "bad_string";
+    case bad_value: return "bad_value";
+    case unknown_opcode: return "unknown_opcode";
+    case unknown_type: return "unknown_type";
+    case unsupported_dialect: return "unsupported_dialect";
+    case unskippable_module: return "unskippable_module";
+    case too_long: return "too_long";
+    case truncated: return "truncated";
+    case checksum_mismatch: return "checksum_mismatch";
+    case stopped: return "stopped";
+    case not_representable: return "not_representable";
+  }
+  return "unknown";
+}
+
+Error from_net(const net::Error& error, Role role, std::string_view server) {
+  const std::string_view who = role == Role::source ? "source" : "target";
+  const bool ours = error.code.category() == net::make_error_code(net::Errc::bad_uri).category();
+  std::string_view code = "system";
+  std::string_view advice;
+  if (ours) {
+    const auto value = static_cast<net::Errc>(error.code.value());
+    if (value == net::Errc::cancelled) return cancelled();
+    code = code_name(value);
+    advice = role == Role::source ? source_advice(value) : target_advice(value);
+  }
+  std::string message = fmt::format("{} {}: {}", who, server, error.code.message());
+  if (!error.detail.empty()) message += " (" + error.detail + ")";
+  if (!advice.empty()) message += fmt::format("; {}", advice);
+  return {.stage = Stage::net, .code = std::string(code), .message = std::move(message)};
+}
+
+Error from_rdb(const rdb::Error& error, std::string_view what) {
+  std::string_view code = "system";
+  if (error.code.category() == rdb::make_error_code(rdb::Errc::bad_magic).category()) {
+    code = code_name(static_cast<rdb::Errc>(error.code.value()));
+  }
+  return {.stage = Stage::rdb,
+          .code = std::string(code),
+          .message = fmt::format("{}: {}", what, rdb::to_string(error))};
+}
+
+Error from_storage(const storage::Error& error) {
+  std::string_view code = "system";
+  if (error.code.category() == storage::make_error_code(storage::Errc::corrupt).category()) {
+    code = code_name(static_cast<storage::Errc>(error.code.value()));
+  }
+  return {.stage = Stage::storage,
+          .code = std::string(code),
+          .message = "repository: " + storage::to_string(error)};
+}
+
+Error cancelled() {
+  return {.stage = Stage::engine,
+          .code = "cancelled",
+          .message = "stopped as asked; nothing half-done is left"};
+}
+
+}  // namespace sluice::engine

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "sluice/job.h"
+#include "sluice/result.h"
+#include "sluice/server.h"
+
+namespace sluice {
+
+/// Where the data of a backup came from.
+struct BackupSource {
+  std::string uri;      ///< Without secrets; "file:…" for an imported RDB file.
+  std::string server;   ///< "redis", "valkey", … ; empty when it did not say.
+  std::string version;  ///< Of the server.
+  unsigned rdb_version = 0;
+  std::string replid;        ///< 40 hex digits; empty for files that do not carry one.
+  std::uint64_t offset = 0;  ///< Replication offset of the snapshot.
+};
+
+/// One committed backup, as the catalog shows it. Times are Unix milliseconds.
+struct BackupSummary {
+  std::string id;
+  std::string instance;
+  std::string repo;
+  std::string layout;  ///< "stream": the RDB byte for byte as received.
+  std::optional<std::string> parent;
+  BackupSource source;
+  std::uint64_t keys = 0;
+  std::map<std::string, std::uint64_t> types;  ///< Keys by logical type.
+  std::uint64_t raw_bytes = 0;                 ///< Of the RDB.
+  std::uint64_t stored_bytes = 0;              ///< What restoring it reads.
+  std::uint64_t new_bytes = 0;                 ///< What this backup added to the repository.
+  std::optional<std::string> digest;           ///< Of the dataset; not computed yet.
+  std::int64_t started_at_ms = 0;
+  std::int64_t finished_at_ms = 0;
+  double seconds = 0;
+  /// Set when the backup is listed but cannot be read: then all but id and instance are empty.
+  std::optional<std::string> damage;
+};
+
+struct BackupOptions {
+  std::string source;  ///< Server URI, path of an RDB file, "file://…", or "-" for standard input.
+  ServerAddress server;  ///< Used when `source` is a URI; `server.uri` is ignored.
+  std::string repository;
+  std::string instance;  ///< Empty: made from the source's host and port, or the file's name.
+  IoBackend io = IoBackend::automatic;
+};
+
+/// Takes one backup now: receives the snapshot as a replica, checks it while it arrives, stores it.
+///
+/// Errors:     Stage::net when the source refuses or falls silent, Stage::rdb when what it sends is
+///             malformed, Stage::storage for the repository. After an error nothing is listed.
+/// Durability: on success the backup is on stable storage.
+/// Memory:     about 50 MiB, whatever the size of the dataset or of a value.
+/// Threads:    blocks the calling thread; one more receives.
+[[nodiscard]] Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job);
+
+[[nodiscard]] std::string to_json(const BackupSummary& summary);
+
+}  // namespace sluice

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sluice/backup.h"
+#include "sluice/result.h"
+
+namespace sluice {
+
+struct ListOptions {
+  std::string repository;
+  std::optional<std::string> instance;
+  std::optional<std::int64_t> from_ms;  ///< Started at or after, Unix milliseconds.
+  std::optional<std::int64_t> to_ms;    ///< Started at or before.
+};
+
+/// The committed backups, oldest first. Reads manifests only.
+[[nodiscard]] Result<std::vector<BackupSummary>> list(const ListOptions& options);
+
+/// One backup in full.
+struct BackupDetail {
+  BackupSummary summary;
+  std::uint64_t chunks = 0;
+  std::vector<std::string> packs;
+  std::uint64_t pack_file_bytes = 0;
+  std::map<std::uint64_t, std::uint64_t> databases;      ///< Keys by DB index.
+  std::uint64_t functions = 0;                           ///< Function libraries.
+  std::vector<std::pair<std::string, std::string>> aux;  ///< Aux fields, escaped, in order.
+};
+
+/// `backup`: an id, a unique prefix of one, LATEST, INSTANCE@LATEST or INSTANCE@<RFC 3339 time>
+/// (the newest at or before). Errors: "not_found", "ambiguous".
+[[nodiscard]] Result<BackupDetail> show(const std::string& repository, const std::string& backup);
+
+struct VerifyOptions {
+  std::string repository;
+  std::vector<std::string> backups;  ///< As for show(); empty: all.
+  IoBackend io = IoBackend::automatic;
+};
+
+/// What verify() found in one backup.
+struct VerifyResult {
+  std::string id;
+  std::string instance;
+  bool ok = false;
+  std::uint64_t chunks = 0;
+  std::uint64_t stored_bytes = 0;  ///< Read and checked.
+  std::uint64_t raw_bytes = 0;     ///< Parsed.
+  std::uint64_t keys = 0;
+  std::vector<std::string> problems;  ///< One line each; the first hundred.
+  std::uint64_t problem_count = 0;
+  double seconds = 0;
+};
+
+/// Reads every byte of each backup back: checksums of packs and chunks, decoding, the RDB's own
+/// framing and CRC64, and the counts in the manifest. A damaged backup is a result, not an error.
+[[nodiscard]] Result<std::vector<VerifyResult>> verify(const VerifyOptions& options,
+                                                       const JobContext& job);
+
+[[nodiscard]] std::string to_json(const std::vector<BackupSummary>& backups);
+[[nodiscard]] std::string to_json(const BackupDetail& detail);
+[[nodiscard]] std::string to_json(const std::vector<VerifyResult>& results);
+
+/// Parses an RFC 3339 time; "2026-11-22", "2026-11-22T09:00:00Z", with offset or fraction.
+[[nodiscard]] Result<std::int64_t> parse_time(const std::string& text);
+/// RFC 3339 in UTC with milliseconds.
+[[nodiscard]] std::string format_time(std::int64_t unix_ms);
+
+}  // namespace sluice

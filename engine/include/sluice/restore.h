@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sluice/job.h"
+#include "sluice/result.h"
+#include "sluice/server.h"
+
+namespace sluice {
+
+enum class OnConflict : std::uint8_t {
+  refuse,   ///< A target that holds any key is refused.
+  replace,  ///< A key that exists is replaced.
+  skip,     ///< A key that exists is left alone and counted as skipped.
+};
+
+struct RestoreOptions {
+  std::string repository;
+  std::string backup;  ///< As for show().
+  ServerAddress target;
+  OnConflict on_conflict = OnConflict::refuse;
+  bool flush = false;  ///< Empty the target first. The caller has asked whoever must be asked.
+  std::uint64_t inflight_bytes_max = 32ULL << 20;
+  IoBackend io = IoBackend::automatic;
+};
+
+/// A key, or a function library, that did not get there.
+struct RestoreFailure {
+  std::uint64_t db = 0;
+  std::string key;      ///< Escaped; "function library …" for those.
+  std::string message;  ///< What the target said, or why it was not sent.
+};
+
+/// Where keys of one type, or of all, went: read = written + filtered + skipped + expired + failed.
+struct Ledger {
+  std::uint64_t read = 0;
+  std::uint64_t written = 0;
+  std::uint64_t filtered = 0;
+  std::uint64_t skipped = 0;  ///< Existed in the target, and the policy is skip.
+  std::uint64_t expired = 0;  ///< Their time had come before they were sent.
+  std::uint64_t failed = 0;
+
+  [[nodiscard]] bool balanced() const noexcept {
+    return read == written + filtered + skipped + expired + failed;
+  }
+  friend bool operator==(const Ledger&, const Ledger&) = default;
+};
+
+struct RestoreResult {
+  std::string backup;
+  std::string instance;
+  std::string target;  ///< URI without secrets.
+  std::string mode = "restore";
+  Ledger total;
+  std::map<std::string, Ledger> by_type;
+  std::uint64_t functions = 0;  ///< Function libraries loaded.
+  std::uint64_t functions_failed = 0;
+  std::uint64_t raw_bytes = 0;           ///< RDB bytes read.
+  std::vector<RestoreFailure> failures;  ///< The first thousand.
+  std::uint64_t failure_count = 0;
+  std::vector<std::string> notes;  ///< What is not carried over, one line each.
+  std::optional<bool> verified;    ///< By digest; not done yet.
+  std::optional<std::string> digest;
+  double seconds = 0;
+  /// Set when the restore ended early: the counts then tell how far it got.
+  std::optional<Error> interrupted;
+};
+
+/// Puts a backup into a live server by pipelined RESTORE commands.
+///
+/// Errors: when nothing was written: no such backup, a target that cannot be reached, lacks a
+///         permission or holds keys ("target_not_empty"). Once keys were sent a failure is in the
+///         result (`interrupted`), so that the counts are not lost.
+/// Memory: about 80 MiB plus inflight_bytes_max.
+/// Threads: blocks the calling thread; one more talks to the target.
+[[nodiscard]] Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& job);
+
+[[nodiscard]] std::string to_json(const RestoreResult& result);
+
+}  // namespace sluice

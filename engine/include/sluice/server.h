@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice {
+
+/// TLS towards a live server. Files are PEM. Used with rediss:// and valkeys://.
+struct TlsSettings {
+  std::string cacert;     ///< Trusted authorities; empty: the system's.
+  std::string cert;       ///< Our certificate and its chain, for mutual TLS.
+  std::string key;        ///< Its private key.
+  std::string sni;        ///< Name to ask for and to verify; empty: the host.
+  bool insecure = false;  ///< Take any certificate.
+};
+
+/// A live server and how to get in.
+struct ServerAddress {
+  /// redis|rediss|valkey|valkeys://[user[:password]@]host[:port][/db]
+  std::string uri;
+  std::optional<std::string> password;  ///< Wins over the one in the URI.
+  TlsSettings tls;
+  /// A server silent for longer than this is given up.
+  std::chrono::milliseconds timeout{60'000};
+};
+
+/// Whether `place` is the address of a live server rather than the path of a file.
+[[nodiscard]] bool is_server_uri(std::string_view place);
+
+}  // namespace sluice

@@ -1,0 +1,91 @@
+#include "engine/json.h"
+
+#include <boost/json.hpp>
+
+#include "sluice/catalog.h"
+
+namespace sluice {
+namespace engine {
+
+namespace json = boost::json;
+
+json::object json_counts(const std::map<std::string, std::uint64_t>& counts) {
+  json::object object;
+  for (const auto& [name, count] : counts) object[name] = count;
+  return object;
+}
+
+json::value json_optional(const std::optional<std::string>& text) {
+  return text ? json::value(*text) : json::value(nullptr);
+}
+
+json::object json_summary(const BackupSummary& summary) {
+  return {{"id", summary.id},
+          {"instance", summary.instance},
+          {"repo", summary.repo},
+          {"layout", summary.layout},
+          {"parent", json_optional(summary.parent)},
+          {"source",
+           {{"uri", summary.source.uri},
+            {"server", summary.source.server},
+            {"version", summary.source.version},
+            {"rdb_version", summary.source.rdb_version},
+            {"replid", summary.source.replid},
+            {"offset", summary.source.offset}}},
+          {"keys", summary.keys},
+          {"types", json_counts(summary.types)},
+          {"raw_bytes", summary.raw_bytes},
+          {"stored_bytes", summary.stored_bytes},
+          {"new_bytes", summary.new_bytes},
+          {"digest", json_optional(summary.digest)},
+          {"started_at", format_time(summary.started_at_ms)},
+          {"finished_at", format_time(summary.finished_at_ms)},
+          {"seconds", summary.seconds},
+          {"damage", json_optional(summary.damage)}};
+}
+
+}  // namespace engine
+
+std::string to_json(const BackupSummary& summary) {
+  return boost::json::serialize(engine::json_summary(summary));
+}
+
+std::string to_json(const std::vector<BackupSummary>& backups) {
+  boost::json::array list;
+  for (const BackupSummary& summary : backups) list.push_back(engine::json_summary(summary));
+  return boost::json::serialize(list);
+}
+
+std::string to_json(const BackupDetail& detail) {
+  boost::json::object object = engine::json_summary(detail.summary);
+  object["chunks"] = detail.chunks;
+  object["packs"] = boost::json::value_from(detail.packs);
+  object["pack_file_bytes"] = detail.pack_file_bytes;
+  object["functions"] = detail.functions;
+  boost::json::object databases;
+  for (const auto& [db, keys] : detail.databases) databases[std::to_string(db)] = keys;
+  object["databases"] = std::move(databases);
+  boost::json::array aux;
+  for (const auto& [key, value] : detail.aux) aux.push_back(boost::json::array{key, value});
+  object["aux"] = std::move(aux);
+  return boost::json::serialize(object);
+}
+
+std::string to_json(const std::vector<VerifyResult>& results) {
+  boost::json::array list;
+  for (const VerifyResult& result : results) {
+    list.push_back({{"id", result.id},
+                    {"instance", result.instance},
+                    {"ok", result.ok},
+                    {"chunks", result.chunks},
+                    {"stored_bytes", result.stored_bytes},
+                    {"raw_bytes", result.raw_bytes},
+                    {"keys", result.keys},
+                    {"problems", boost::json::value_from(result.problems)},
+                    {"problem_count", result.problem_count},
+                    {"seconds", result.seconds}});
+  }
+  return boost::json::serialize(list);
+}
+
+}  // namespace sluice

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/stream_facts.h"
+#include "sluice/backup.h"
+#include "sluice/catalog.h"
+#include "sluice/result.h"
+#include "storage/backup.h"
+
+namespace sluice::engine {
+
+/// What a backup's manifest says in its metadata section: the part of it that is about Redis. The
+/// storage layer keeps it as text. Fields are only ever added.
+struct Manifest {
+  static constexpr int version = 1;
+
+  BackupSource source;
+  std::string layout = "stream";
+  std::string dialect;  ///< "redis" or "valkey": which magic the RDB has.
+  std::string crc;      ///< "ok" or "absent".
+  std::uint64_t crc64 = 0;
+  std::uint64_t raw_bytes = 0;
+  std::uint64_t keys = 0;
+  std::map<std::string, std::uint64_t> types;
+  std::map<std::uint64_t, std::uint64_t> databases;
+  std::uint64_t functions = 0;
+  std::uint64_t module_aux = 0;
+  std::vector<std::pair<std::string, std::string>> aux;  ///< Escaped.
+  std::vector<LongValue> long_values;
+  std::optional<std::string> digest;
+  std::int64_t started_at_ms = 0;
+  std::int64_t finished_at_ms = 0;
+};
+
+[[nodiscard]] std::string encode(const Manifest& manifest);
+/// `object` names the backup in errors. Errors: "corrupt", "unsupported_format".
+[[nodiscard]] Result<Manifest> decode_manifest(const std::string& text, const std::string& object);
+
+/// Fills in what the stream told.
+void take_facts(Manifest& manifest, const StreamFacts& facts);
+
+/// What differs between the manifest and a second pass over the stream; empty when nothing does.
+[[nodiscard]] std::vector<std::string> differences(const Manifest& manifest,
+                                                   const StreamFacts& facts);
+
+}  // namespace sluice::engine

@@ -1,0 +1,103 @@
+#include "engine/repository_access.h"
+
+#include <fmt/format.h>
+
+#include "engine/errors.h"
+
+namespace sluice::engine {
+namespace {
+
+storage::IoBackend storage_backend(IoBackend io) noexcept {
+  switch (io) {
+    case IoBackend::automatic: return storage::IoBackend::automatic;
+    case IoBackend::io_uring: return storage::IoBackend::io_uring;
+    case IoBackend::threads: return storage::IoBackend::threads;
+  }
+  return storage::IoBackend::automatic;
+}
+
+Error no_backup(std::string message) {
+  return {.stage = Stage::storage, .code = "not_found", .message = std::move(message)};
+}
+
+/// The newest backup of `instance` (empty: of any) that started at or before `time_ms`.
+Result<storage::BackupKey> newest_before(const storage::Repository& repository,
+                                         const std::string& instance, std::int64_t time_ms) {
+  auto listed = instance.empty() ? repository.list() : repository.list(instance);
+  if (!listed) return std::unexpected(from_storage(listed.error()));
+  const storage::BackupInfo* best = nullptr;
+  for (const storage::BackupInfo& info : *listed) {
+    if (std::cmp_greater(info.started_at_ms, time_ms)) continue;
+    if (best == nullptr || info.key.id > best->key.id) best = &info;
+  }
+  if (best != nullptr) return best->key;
+  const std::string of = instance.empty() ? "" : " of " + instance;
+  if (listed->empty()) {
+    return std::unexpected(
+        no_backup(fmt::format("repository {} has no backup{}; take one with: sluice backup SOURCE",
+                              repository.path(), of)));
+  }
+  return std::unexpected(no_backup(fmt::format("no backup{} at or before {}; the oldest is {}", of,
+                                               format_time(time_ms), listed->front().key.id)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<storage::Repository>> open_repository(const std::string& path, bool create,
+                                                             IoBackend io) {
+  storage::OpenOptions options;
+  options.create_if_missing = create;
+  options.io.backend = storage_backend(io);
+  auto repository = storage::Repository::open(path, options);
+  if (!repository) return std::unexpected(from_storage(repository.error()));
+  return std::move(*repository);
+}
+
+Result<storage::BackupKey> resolve(const storage::Repository& repository,
+                                   const std::string& backup) {
+  constexpr std::int64_t ever = 253'402'300'800'000;  // the year 10000
+  const std::size_t at = backup.rfind('@');
+  const std::string instance = at == std::string::npos ? "" : backup.substr(0, at);
+  const std::string what = at == std::string::npos ? backup : backup.substr(at + 1);
+  if (what == "LATEST") return newest_before(repository, instance, ever);
+  if (at != std::string::npos) {
+    const auto time = parse_time(what);
+    if (!time) return std::unexpected(time.error());
+    return newest_before(repository, instance, *time);
+  }
+  auto found = repository.find(backup);
+  if (!found) return std::unexpected(from_storage(found.error()));
+  return *found;
+}
+
+Result<OpenBackup> open_backup(const storage::Repository& repository,
+                               const storage::BackupKey& key) {
+  auto stored = repository.open_backup(key);
+  if (!stored) return std::unexpected(from_storage(stored.error()));
+  auto manifest = decode_manifest(stored->meta_json, key.id);
+  if (!manifest) return std::unexpected(manifest.error());
+  return OpenBackup{.stored = std::move(*stored), .manifest = std::move(*manifest)};
+}
+
+BackupSummary summarize(const storage::Repository& repository, const storage::BackupKey& key,
+                        const Manifest& manifest, std::uint64_t stored_bytes,
+                        std::uint64_t new_bytes) {
+  return {.id = key.id,
+          .instance = key.instance,
+          .repo = repository.path(),
+          .layout = manifest.layout,
+          .parent = std::nullopt,
+          .source = manifest.source,
+          .keys = manifest.keys,
+          .types = manifest.types,
+          .raw_bytes = manifest.raw_bytes,
+          .stored_bytes = stored_bytes,
+          .new_bytes = new_bytes,
+          .digest = manifest.digest,
+          .started_at_ms = manifest.started_at_ms,
+          .finished_at_ms = manifest.finished_at_ms,
+          .seconds = static_cast<double>(manifest.finished_at_ms - manifest.started_at_ms) / 1000,
+          .damage = std::nullopt};
+}
+
+}  // namespace sluice::engine

@@ -1,0 +1,224 @@
+#include "sluice/restore.h"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "engine/backup_stream.h"
+#include "engine/errors.h"
+#include "engine/io_thread.h"
+#include "engine/json.h"
+#include "engine/progress_meter.h"
+#include "engine/repository_access.h"
+#include "engine/restore_stream.h"
+#include "engine/restore_target.h"
+
+namespace sluice {
+namespace {
+
+/// Looks at the target, refuses it or empties it. Nothing else was written when this fails.
+Result<engine::ReadyTarget> prepare_target(engine::IoThread& io, const engine::ServerLink& link,
+                                           const RestoreOptions& options, const JobContext& job) {
+  auto target = io.run(engine::look_at_target(io.executor(), link), job.stop);
+  if (!target) {
+    return std::unexpected(engine::from_net(target.error(), engine::Role::target, link.display));
+  }
+  if (options.flush) {
+    const auto flushed = io.run(engine::flush_target(*target->connection, link), job.stop);
+    if (!flushed) {
+      return std::unexpected(engine::from_net(flushed.error(), engine::Role::target, link.display));
+    }
+  } else if (target->keys > 0 && options.on_conflict == OnConflict::refuse) {
+    return std::unexpected(Error{
+        .stage = Stage::engine,
+        .code = "target_not_empty",
+        .message = fmt::format("target {} holds {} key(s): choose an empty one, or say what shall "
+                               "happen with --on-conflict replace, --on-conflict skip or --flush",
+                               link.display, target->keys)});
+  }
+  return std::move(*target);
+}
+
+/// One restore under way: archive to parser to commands to the target.
+class RestoreRun {
+ public:
+  RestoreRun(const storage::Repository& repository, const engine::OpenBackup& backup,
+             const RestoreOptions& options, const engine::ServerLink& link,
+             engine::ReadyTarget target, engine::IoThread& io, const JobContext& job)
+      : repository_(repository),
+        backup_(backup),
+        link_(link),
+        target_(std::move(target)),
+        io_(io),
+        job_(job),
+        ledger_(options.on_conflict),
+        writer_(*target_.connection, ledger_, writer_options(options, link)),
+        stream_(backup.manifest, options.on_conflict, limits(), ledger_, outlet()) {}
+
+  void run(engine::ProgressMeter& meter, RestoreResult& result) {
+    rdb::Parser parser(stream_);
+    meter.set_phase("restoring");
+    meter.set_total(backup_.manifest.raw_bytes);
+    auto read = engine::read_back(repository_, backup_, parser, job_, [&]() -> Result<void> {
+      meter.update(parser.offset(), ledger_.written());
+      return {};
+    });
+    if (read && !stream_.finish()) read = std::unexpected(broken_or_stopped());
+    if (!read) {
+      result.interrupted = why_ended(read.error());
+      stream_.abandon("the restore ended in the middle of it");
+    } else {
+      add_differences(result);
+    }
+    result.raw_bytes = parser.offset();
+    ledger_.report(result);
+    if (!result.interrupted && !result.total.balanced()) {
+      result.interrupted = Error{.stage = Stage::engine,
+                                 .code = "ledger_gap",
+                                 .message = "keys are unaccounted for; this is a fault of sluice"};
+    }
+  }
+
+ private:
+  static net::TargetWriterOptions writer_options(const RestoreOptions& options,
+                                                 const engine::ServerLink& link) {
+    net::TargetWriterOptions writer;
+    writer.inflight_bytes_max = options.inflight_bytes_max;
+    writer.silence_timeout = link.timeout;
+    return writer;
+  }
+
+  [[nodiscard]] engine::RestoreStream::Target limits() const {
+    return {.knows_absolute_ttl = target_.knows_absolute_ttl(),
+            .bulk_bytes_max = target_.bulk_bytes_max};
+  }
+
+  engine::CommandOutlet outlet() {
+    return {.send =
+                [this](net::CommandBatch batch) {
+                  return keep(io_.run(writer_.write(std::move(batch)), job_.stop));
+                },
+            .settle = [this] { return keep(io_.run(writer_.finish(), job_.stop)); }};
+  }
+
+  bool keep(const net::Result<void>& outcome) {
+    if (!outcome && !broken_) broken_ = outcome.error();
+    return outcome.has_value();
+  }
+
+  [[nodiscard]] Error broken_or_stopped() const {
+    if (!broken_) return engine::cancelled();
+    return engine::from_net(*broken_, engine::Role::target, link_.display);
+  }
+
+  /// The parser only knows that the handler stopped it; what made it stop is here.
+  [[nodiscard]] Error why_ended(const Error& read) const {
+    Error error = read;
+    if (stream_.error()) error = *stream_.error();
+    if (broken_) error = broken_or_stopped();
+    if (error.code == "cancelled") error.message = "stopped as asked";
+    error.message +=
+        "; the target holds part of the backup: run this again with --on-conflict "
+        "replace to complete it";
+    return error;
+  }
+
+  void add_differences(RestoreResult& result) {
+    for (const std::string& difference : engine::differences(backup_.manifest, stream_)) {
+      result.interrupted = Error{.stage = Stage::storage,
+                                 .code = "corrupt",
+                                 .message = "backup " + result.backup + ": " + difference};
+    }
+  }
+
+  const storage::Repository& repository_;
+  const engine::OpenBackup& backup_;
+  const engine::ServerLink& link_;
+  engine::ReadyTarget target_;
+  engine::IoThread& io_;
+  const JobContext& job_;
+  engine::RestoreLedger ledger_;
+  std::optional<net::Error> broken_;
+  net::TargetWriter writer_;
+  engine::RestoreStream stream_;
+};
+
+void add_notes(const engine::Manifest& manifest, RestoreResult& result) {
+  if (manifest.module_aux > 0) {
+    result.notes.push_back(
+        fmt::format("{} record(s) of data that modules keep outside of keys were not carried "
+                    "over: RESTORE cannot",
+                    manifest.module_aux));
+  }
+}
+
+}  // namespace
+
+Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& job) {
+  engine::ProgressMeter meter(job);
+  const auto link = engine::make_link(options.target);
+  if (!link) return std::unexpected(link.error());
+  auto repository = engine::open_repository(options.repository, false, options.io);
+  if (!repository) return std::unexpected(repository.error());
+  const auto key = engine::resolve(**repository, options.backup);
+  if (!key) return std::unexpected(key.error());
+  const auto backup = engine::open_backup(**repository, *key);
+  if (!backup) return std::unexpected(backup.error());
+
+  meter.set_phase("connecting");
+  meter.update(0, 0);
+  engine::IoThread io;
+  auto target = prepare_target(io, *link, options, job);
+  if (!target) return std::unexpected(target.error());
+
+  RestoreResult result;
+  result.backup = key->id;
+  result.instance = key->instance;
+  result.target = link->display;
+  RestoreRun run(**repository, *backup, options, *link, std::move(*target), io, job);
+  run.run(meter, result);
+  add_notes(backup->manifest, result);
+  result.seconds = meter.seconds();
+  return result;
+}
+
+namespace {
+
+boost::json::object json_ledger(const Ledger& ledger) {
+  return {{"read", ledger.read},       {"written", ledger.written}, {"filtered", ledger.filtered},
+          {"skipped", ledger.skipped}, {"expired", ledger.expired}, {"failed", ledger.failed}};
+}
+
+}  // namespace
+
+std::string to_json(const RestoreResult& result) {
+  namespace json = boost::json;
+  json::object object{{"backup", result.backup},
+                      {"instance", result.instance},
+                      {"target", result.target},
+                      {"mode", result.mode}};
+  for (auto& [name, count] : json_ledger(result.total)) object[name] = std::move(count);
+  json::object by_type;
+  for (const auto& [type, ledger] : result.by_type) by_type[type] = json_ledger(ledger);
+  object["by_type"] = std::move(by_type);
+  object["functions"] = result.functions;
+  object["functions_failed"] = result.functions_failed;
+  object["raw_bytes"] = result.raw_bytes;
+  json::array failures;
+  for (const RestoreFailure& failure : result.failures) {
+    failures.push_back({{"db", failure.db}, {"key", failure.key}, {"message", failure.message}});
+  }
+  object["failures"] = std::move(failures);
+  object["failure_count"] = result.failure_count;
+  object["notes"] = json::value_from(result.notes);
+  object["verified"] = result.verified ? json::value(*result.verified) : json::value(nullptr);
+  object["digest"] = engine::json_optional(result.digest);
+  object["seconds"] = result.seconds;
+  object["error"] = nullptr;
+  if (const auto& error = result.interrupted) {
+    object["error"] = {{"code", error->code}, {"message", error->message}};
+  }
+  return json::serialize(object);
+}
+
+}  // namespace sluice

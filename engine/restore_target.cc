@@ -1,0 +1,106 @@
+#include "engine/restore_target.h"
+
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice::engine {
+namespace {
+
+namespace asio = boost::asio;
+
+/// The sum of keys=N over the lines of INFO keyspace: "db0:keys=12,expires=3,avg_ttl=0".
+std::uint64_t count_keys(std::string_view keyspace) {
+  constexpr std::string_view mark = ":keys=";
+  std::uint64_t total = 0;
+  while (true) {
+    const std::size_t at = keyspace.find(mark);
+    if (at == std::string_view::npos) return total;
+    keyspace.remove_prefix(at + mark.size());
+    std::uint64_t keys = 0;
+    std::from_chars(keyspace.data(), keyspace.data() + keyspace.size(), keys);
+    total += keys;
+  }
+}
+
+net::Error refused(std::string detail) {
+  return {.code = net::Errc::refused, .detail = std::move(detail)};
+}
+
+/// CONFIG GET of a number; absent when the user may not ask or the server does not know it.
+asio::awaitable<net::Result<std::optional<std::uint64_t>>> config_number(net::Client& client,
+                                                                         std::string name) {
+  auto reply = co_await client.call("CONFIG", "GET", name);
+  if (!reply) co_return std::unexpected(reply.error());
+  std::optional<std::uint64_t> number;
+  if (reply->elements.size() == 2) {
+    const std::string& text = reply->elements[1].text;
+    std::uint64_t value = 0;
+    const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (ec == std::errc() && end == text.data() + text.size()) number = value;
+  }
+  co_return number;
+}
+
+net::Result<void> refuse_unsuitable(const net::ServerInfo& info) {
+  if (info.loading) {
+    return std::unexpected(net::Error{.code = net::Errc::loading, .detail = "INFO"});
+  }
+  if (info.role == "slave") {
+    return std::unexpected(
+        refused("it is a replica: what is written there is lost; restore into its primary"));
+  }
+  if (info.redis_mode == "cluster") {
+    return std::unexpected(
+        refused("it is a cluster node; restoring into a cluster is not supported yet"));
+  }
+  if (info.redis_mode == "sentinel") {
+    return std::unexpected(refused("it is a sentinel, which holds no data"));
+  }
+  return {};
+}
+
+}  // namespace
+
+asio::awaitable<net::Result<ReadyTarget>> look_at_target(asio::any_io_executor executor,
+                                                         ServerLink link) {
+  const net::ClientOptions options{.silence_timeout = link.timeout, .limits = {}};
+  auto connection = co_await log_in(executor, link);
+  if (!connection) co_return std::unexpected(connection.error());
+  net::Client client(**connection, options);
+
+  auto info = co_await net::fetch_server_info(client);
+  if (!info) co_return std::unexpected(info.error());
+  auto suitable = refuse_unsuitable(*info);
+  if (!suitable) co_return std::unexpected(suitable.error());
+
+  auto keyspace = co_await client.call("INFO", "keyspace");
+  if (!keyspace) co_return std::unexpected(keyspace.error());
+  if (keyspace->is_error()) {
+    co_return std::unexpected(net::refusal("INFO keyspace", keyspace->text));
+  }
+  auto bulk = co_await config_number(client, "proto-max-bulk-len");
+  if (!bulk) co_return std::unexpected(bulk.error());
+
+  ReadyTarget target;
+  target.connection = std::move(*connection);
+  target.info = std::move(*info);
+  target.keys = count_keys(keyspace->text);
+  target.bulk_bytes_max = bulk->value_or(target.bulk_bytes_max);
+  co_return std::move(target);
+}
+
+asio::awaitable<net::Result<void>> flush_target(net::Connection& connection, ServerLink link) {
+  const net::ClientOptions options{.silence_timeout = link.timeout, .limits = {}};
+  net::Client client(connection, options);
+  auto flushed = co_await client.call("FLUSHALL");
+  if (!flushed) co_return std::unexpected(flushed.error());
+  if (flushed->is_error()) co_return std::unexpected(net::refusal("FLUSHALL", flushed->text));
+  // Servers before 7.0 have no functions and say so with an error, which is as good as a flush.
+  auto functions = co_await client.call("FUNCTION", "FLUSH");
+  if (!functions) co_return std::unexpected(functions.error());
+  co_return net::Result<void>();
+}
+
+}  // namespace sluice::engine

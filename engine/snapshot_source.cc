@@ -1,0 +1,169 @@
+#include "engine/snapshot_source.h"
+
+#include <atomic>
+#include <vector>
+
+#include "engine/block_queue.h"
+#include "engine/errors.h"
+#include "engine/file_input.h"
+#include "engine/io_thread.h"
+#include "engine/server_link.h"
+#include "net/replication_client.h"
+
+namespace sluice::engine {
+namespace {
+
+constexpr std::size_t block_bytes = 1 << 20;
+constexpr std::size_t blocks_max = 16;
+
+/// The receiving end, on the I/O thread: passes bytes to the job's thread.
+class QueueSink final : public net::SnapshotSink {
+ public:
+  explicit QueueSink(BlockQueue& queue) : queue_(queue) {}
+
+  bool on_begin(const net::FullResync& /*granted*/,
+                std::optional<std::uint64_t> length_bytes) override {
+    length_bytes_ = length_bytes.value_or(0);
+    begun_ = true;
+    return true;
+  }
+  bool on_bytes(std::span<const std::byte> bytes) override { return queue_.push(bytes); }
+
+  [[nodiscard]] bool begun() const noexcept { return begun_; }
+  /// Zero when the source does not say.
+  [[nodiscard]] std::uint64_t length_bytes() const noexcept { return length_bytes_; }
+
+ private:
+  BlockQueue& queue_;
+  std::atomic<std::uint64_t> length_bytes_ = 0;
+  std::atomic<bool> begun_ = false;
+};
+
+/// Closes the queue however the transfer ends, so that the job's thread sees the end.
+boost::asio::awaitable<net::Result<net::SnapshotStats>> receive(net::ReplicationOptions options,
+                                                                QueueSink& sink,
+                                                                BlockQueue& queue) {
+  auto received = co_await net::receive_snapshot(std::move(options), sink);
+  queue.close();
+  co_return received;
+}
+
+/// Passes blocks on until the queue ends. On an error of the consumer the transfer is aborted.
+Result<void> drain(BlockQueue& queue, const QueueSink& sink, const SnapshotConsumer& consumer,
+                   ProgressMeter& meter) {
+  bool receiving = false;
+  std::vector<std::byte> block;
+  while (true) {
+    const auto popped = queue.pop(block, std::chrono::milliseconds(100));
+    if (popped == BlockQueue::Popped::end) return {};
+    if (!receiving && sink.begun()) {
+      receiving = true;
+      meter.set_phase("receiving");
+      if (sink.length_bytes() > 0) meter.set_total(sink.length_bytes());
+    }
+    if (popped == BlockQueue::Popped::nothing_yet) {
+      consumer.idle();
+      continue;
+    }
+    auto consumed = consumer.consume(block);
+    queue.recycle(std::move(block));
+    if (!consumed) {
+      queue.abort();
+      return consumed;
+    }
+  }
+}
+
+net::ReplicationOptions replication_options(const ServerLink& link) {
+  net::ReplicationOptions options;
+  options.connect = link.connect;
+  options.handshake.user = link.user;
+  options.handshake.password = link.password;
+  options.silence_timeout = link.timeout;
+  return options;
+}
+
+Result<SnapshotOrigin> read_server(const BackupOptions& options, const SnapshotConsumer& consumer,
+                                   ProgressMeter& meter, const JobContext& job) {
+  ServerAddress address = options.server;
+  address.uri = options.source;
+  const auto link = make_link(address);
+  if (!link) return std::unexpected(link.error());
+
+  BlockQueue queue(block_bytes, blocks_max);
+  QueueSink sink(queue);
+  IoThread io;
+  meter.set_phase("connecting");
+  meter.update(0, 0);
+  const auto info = io.run(ask_server_info(io.executor(), *link), job.stop);
+  if (!info) return std::unexpected(from_net(info.error(), Role::source, link->display));
+
+  meter.set_phase("waiting for the source to save");
+  auto transfer = io.start(receive(replication_options(*link), sink, queue), job.stop);
+  const auto drained = drain(queue, sink, consumer, meter);
+  const auto received = transfer.wait();
+  if (!drained) return std::unexpected(drained.error());
+  if (!received) return std::unexpected(from_net(received.error(), Role::source, link->display));
+  return SnapshotOrigin{.uri = link->display,
+                        .server = info->flavor == net::Flavor::unknown
+                                      ? std::string()
+                                      : std::string(net::to_text(info->flavor)),
+                        .version = info->version,
+                        .rdb_version = 0,
+                        .replid = received->granted.replid,
+                        .offset = received->granted.offset};
+}
+
+Result<SnapshotOrigin> read_file(const BackupOptions& options, const SnapshotConsumer& consumer,
+                                 ProgressMeter& meter, const JobContext& job) {
+  auto input = FileInput::open(options.source);
+  if (!input) return std::unexpected(input.error());
+  meter.set_phase("reading");
+  meter.set_total(input->size());
+  std::vector<std::byte> block(block_bytes);
+  while (true) {
+    if (job.stop.stop_requested()) return std::unexpected(cancelled());
+    const auto size = input->read(block);
+    if (!size) return std::unexpected(size.error());
+    if (*size == 0) break;
+    auto consumed = consumer.consume(std::span(block).first(*size));
+    if (!consumed) return std::unexpected(consumed.error());
+  }
+  SnapshotOrigin origin;
+  origin.uri = options.source == "-" ? "file:-" : "file:" + input->name().substr(5);
+  return origin;
+}
+
+}  // namespace
+
+Result<SnapshotOrigin> read_snapshot(const BackupOptions& options, const SnapshotConsumer& consumer,
+                                     ProgressMeter& meter, const JobContext& job) {
+  return is_server_uri(options.source) ? read_server(options, consumer, meter, job)
+                                       : read_file(options, consumer, meter, job);
+}
+
+Result<std::string> default_instance(const BackupOptions& options) {
+  std::string name;
+  if (is_server_uri(options.source)) {
+    ServerAddress address = options.server;
+    address.uri = options.source;
+    const auto link = make_link(address);
+    if (!link) return std::unexpected(link.error());
+    name = link->connect.host + "-" + std::to_string(link->connect.port);
+  } else {
+    const auto input = FileInput::open(options.source);
+    if (!input) return std::unexpected(input.error());
+    name = input->stem();
+  }
+  constexpr std::size_t name_bytes_max = 128;
+  name.resize(std::min(name.size(), name_bytes_max));
+  for (char& letter : name) {
+    const bool plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
+                       (letter >= '0' && letter <= '9') || letter == '.' || letter == '-';
+    if (!plain) letter = '_';
+  }
+  if (name.empty() || name[0] == '.' || name[0] == '-' || name[0] == '_') name.insert(0, "i");
+  return name;
+}
+
+}  // namespace sluice::engine

@@ -1,1 +1,0 @@
-#include "sluice/result.h"

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/chunk_cutter.h"
+#include "engine/stream_facts.h"
+#include "rdb/parser.h"
+#include "sluice/result.h"
+#include "storage/backup_writer.h"
+
+namespace sluice::engine {
+
+/// Checks an RDB stream while it arrives and stores it byte for byte, cut at record borders
+/// (layout stream).
+///
+/// Memory:  one chunk, beside what parser and writer hold.
+/// Threads: one at a time.
+class StreamIngest {
+ public:
+  /// `what` names the stream in errors. `writer` must outlive this.
+  StreamIngest(storage::BackupWriter& writer, std::string what);
+
+  /// Parses `bytes` and stores what chunks they complete. Bytes after the end of the RDB are
+  /// counted and dropped.
+  [[nodiscard]] Result<void> feed(std::span<const std::byte> bytes);
+  /// No more will come; stores the last chunk. Errors: "truncated" unless the RDB is complete.
+  [[nodiscard]] Result<void> finish();
+
+  [[nodiscard]] const StreamFacts& facts() const noexcept { return handler_; }
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return parser_.offset(); }
+  [[nodiscard]] std::uint64_t trailing_bytes() const noexcept { return trailing_bytes_; }
+
+ private:
+  class BorderHandler final : public StreamFacts {
+   public:
+    bool on_database(std::uint64_t db) override {
+      db_ = db;
+      return true;
+    }
+    bool on_record_end(std::uint64_t offset) override {
+      StreamFacts::on_record_end(offset);
+      cutter.on_border(offset, keys(), db_);
+      return true;
+    }
+
+    ChunkCutter cutter;
+
+   private:
+    std::uint64_t db_ = 0;
+  };
+
+  /// Stores the chunks that are complete and holds the rest of `bytes`, which follow held_.
+  Result<void> store(std::span<const std::byte> bytes);
+  /// Moves `size` bytes from the front of `bytes` to the end of held_.
+  void hold(std::span<const std::byte>& bytes, std::size_t size);
+
+  storage::BackupWriter& writer_;
+  std::string what_;
+  BorderHandler handler_;
+  rdb::Parser parser_;
+  std::vector<std::byte> held_;  // what was parsed and is in no stored chunk yet
+  std::uint64_t trailing_bytes_ = 0;
+};
+
+}  // namespace sluice::engine
