@@ -25,8 +25,8 @@ struct ChunkView {
 
 /// Gives back the chunks of a backup, read ahead of the caller with several reads in flight.
 ///
-/// Checks:  pack header against the pack's id, blob header against the manifest, XXH3-64 of the
-///          stored bytes, decoded length. The digest of whole packs is check_backup()'s.
+/// Checks:  each blob's header against the manifest, XXH3-64 of its stored bytes, decoded length.
+///          A pack that is damaged elsewhere still gives its good chunks; check_backup() tells.
 /// Errors:  belong to one chunk and are not sticky: the next call goes on with the following
 ///          chunk. The detail names pack, offset and chunk.
 /// Memory:  depth x block_bytes of the I/O queue (8 MiB by default) and 8 MiB of scratch.

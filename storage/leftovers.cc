@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -132,10 +133,21 @@ Result<void> remove_packs(const Layout& layout, const std::function<bool(const B
   return {};
 }
 
+/// Before HEAD goes, lest a crash between the two looks like a good backup that lost its HEAD.
+Result<void> remove_manifests(const Layout& layout, const BackupKey& key) {
+  const auto directory = layout.backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  for (const std::string_view file : {name::manifest, name::manifest_copy}) {
+    if (auto ok = remove_file(*directory, std::string(file)); !ok) return ok;
+  }
+  return sync_directory(*directory);
+}
+
 Result<void> remove_directories(const Layout& layout, const std::vector<BackupKey>& keys) {
   for (const BackupKey& key : keys) {
     const auto instance = layout.instance(key.instance);
     if (!instance) return std::unexpected(instance.error());
+    if (auto ok = remove_manifests(layout, key); !ok) return ok;
     if (auto ok = remove_directory(*instance, key.id); !ok) return ok;
     if (auto ok = sync_directory(*instance); !ok) return ok;
   }
@@ -177,7 +189,25 @@ Result<Cleared> clear_leftovers(const Layout& layout, std::string_view instance)
   return cleared;
 }
 
+Result<void> mark_removed(const Layout& layout, const BackupKey& key) {
+  const auto directory = layout.backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  const int fd = directory->fd.get();
+  const std::string from(name::head);
+  const std::string to(name::removed_head);
+  if (::renameat(fd, from.c_str(), fd, to.c_str()) != 0) {
+    if (errno != ENOENT)
+      return std::unexpected(system_error(errno, "renameat", directory->path_of(from)));
+    if (auto ok = create_text(*directory, to, ""); !ok && ok.error().code != std::errc::file_exists)
+      return ok;
+  }
+  return sync_directory(*directory);
+}
+
 Result<void> remove_backups(const Layout& layout, std::vector<BackupKey> keys, Cleared& cleared) {
+  for (const BackupKey& key : keys) {
+    if (auto ok = mark_removed(layout, key); !ok) return ok;
+  }
   std::set<BackupId> dead;
   for (const BackupKey& key : keys) dead.insert(parse_backup_id(key.id).value_or(BackupId{}));
   const auto doomed = [&dead](const BackupId& id) { return dead.contains(id); };

@@ -21,6 +21,9 @@ namespace sluice::storage {
 ///         and then nothing more is removed.
 [[nodiscard]] Result<Cleared> clear_leftovers(const Layout& layout, std::string_view instance);
 
+/// Unlists a backup for good, durably. From then on it is a leftover.
+[[nodiscard]] Result<void> mark_removed(const Layout& layout, const BackupKey& key);
+
 /// Removes the packs of `keys`, then their directories, syncing what changed.
 /// Precondition: the repository's lock is held; the backups are not listed any more.
 [[nodiscard]] Result<void> remove_backups(const Layout& layout, std::vector<BackupKey> keys,

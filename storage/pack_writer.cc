@@ -65,6 +65,12 @@ Result<std::unique_ptr<PackWriter>> PackWriter::create(IoQueue& queue, Directory
 PackWriter::PackWriter(std::unique_ptr<BlockFile> file, const PackId& id) noexcept
     : file_(std::move(file)), id_(id) {}
 
+bool PackWriter::has_room_for(std::size_t stored_bytes) const noexcept {
+  const std::uint64_t with_it = file_->size() + sizeof(format::BlobHeader) + stored_bytes;
+  return entries_.empty() ||
+         (with_it <= format::pack_target_bytes && entries_.size() < format::pack_blobs_max);
+}
+
 Result<void> PackWriter::put(std::span<const std::byte> bytes) {
   digest_.update(bytes);
   return file_->append(bytes);

@@ -24,7 +24,8 @@ class PackWriter {
 
   /// Returns the offset of the blob's header.
   [[nodiscard]] Result<std::uint64_t> append(const EncodedChunk& chunk);
-  [[nodiscard]] std::uint64_t size() const noexcept { return file_->size(); }
+  /// Whether a blob of `stored_bytes` still belongs in this pack. An empty pack takes any.
+  [[nodiscard]] bool has_room_for(std::size_t stored_bytes) const noexcept;
 
   /// Appends footer and trailer and lets the file finish while the queue is dispatched.
   [[nodiscard]] Result<void> begin_finish();

@@ -30,9 +30,9 @@ struct OpenOptions {
 
 /// One thing that check_backup() found wrong.
 struct Problem {
-  Error error;                         ///< Its detail names the object and the place.
-  std::string object;                  ///< Path of the file, below the repository.
-  std::optional<std::uint32_t> chunk;  ///< The chunk that is lost or in doubt, if it is one.
+  Error error;                        ///< Its detail names the object, the place and the chunk.
+  std::string object;                 ///< Path of the file, below the repository.
+  std::vector<std::uint32_t> chunks;  ///< Ordinals of the chunks that are lost by it; may be empty.
 };
 
 struct CheckStats {
@@ -63,7 +63,10 @@ class Repository {
   [[nodiscard]] const std::string& id() const noexcept;  ///< 32 hex digits.
   [[nodiscard]] const std::string& path() const noexcept;
   [[nodiscard]] const IoOptions& io_options() const noexcept { return options_.io; }
-  [[nodiscard]] const Layout& layout() const noexcept { return *layout_; }
+  /// For the readers of this layer.
+  [[nodiscard]] const std::shared_ptr<const Layout>& shared_layout() const noexcept {
+    return layout_;
+  }
 
   /// Clears what dead writers left (all instances; BackupWriter::cleared() tells), then starts a
   /// backup of `instance`. The new id is greater than every id of that instance.

@@ -1,0 +1,95 @@
+#include "storage/begin_backup.h"
+
+#include <fmt/format.h>
+
+#include "storage/backup_writer_state.h"
+#include "storage/leftovers.h"
+
+namespace sluice::storage {
+namespace {
+
+/// An id above all of its instance, that no other instance has: packs are owned by id alone.
+Result<BackupId> unused_id(const Layout& layout, std::string_view instance) {
+  const auto ids = layout.backup_ids(instance);
+  if (!ids) return std::unexpected(ids.error());
+  const auto instances = layout.instances();
+  if (!instances) return std::unexpected(instances.error());
+  std::optional<BackupId> floor;
+  if (!ids->empty()) floor = ids->back();
+  for (;;) {
+    const auto id = make_backup_id(floor);
+    if (!id) return id;
+    bool taken = false;
+    for (const std::string& other : *instances) {
+      const auto there =
+          exists(layout.root(), fmt::format("{}/{}/{}", name::instances, other, to_string(*id)));
+      if (!there) return std::unexpected(there.error());
+      taken = taken || *there;
+    }
+    if (!taken) return id;
+  }
+}
+
+/// Makes the backup's directory, durably. Until HEAD is in it, it is garbage to everyone.
+Result<Directory> make_backup_directory(const Layout& layout, const BackupKey& key) {
+  const auto instances = layout.directory(name::instances);
+  if (!instances) return std::unexpected(instances.error());
+  if (auto ok = make_directory(*instances, key.instance); !ok)
+    return std::unexpected(std::move(ok.error()));
+  if (auto ok = sync_directory(*instances); !ok) return std::unexpected(std::move(ok.error()));
+  const auto instance = layout.instance(key.instance);
+  if (!instance) return std::unexpected(instance.error());
+  if (auto ok = make_directory(*instance, key.id); !ok)
+    return std::unexpected(std::move(ok.error()));
+  if (auto ok = sync_directory(*instance); !ok) return std::unexpected(std::move(ok.error()));
+  return layout.backup(key);
+}
+
+Result<std::unique_ptr<BackupWriter::State>> make_state(std::shared_ptr<const Layout> layout,
+                                                        std::unique_ptr<IoQueue> queue,
+                                                        std::string_view instance) {
+  const auto id = unused_id(*layout, instance);
+  if (!id) return std::unexpected(id.error());
+  Head head{.state = HeadState::running,
+            .generation = 1,
+            .repository_id = layout->mark().repository_id,
+            .key = {.instance = std::string(instance), .id = to_string(*id)},
+            .owner = this_process(),
+            .started_at_ms = id->time_ms,
+            .manifest_digest = {}};
+  const auto directory = make_backup_directory(*layout, head.key);
+  if (!directory) return std::unexpected(directory.error());
+  auto lock = FileLock::acquire(*directory, std::string(name::writer_lock), {});
+  if (!lock) return std::unexpected(std::move(lock.error()));
+  if (auto ok = create_text(*directory, std::string(name::head), serialize(head)); !ok)
+    return std::unexpected(std::move(ok.error()));
+  return std::make_unique<BackupWriter::State>(std::move(layout), std::move(queue),
+                                               *std::move(lock), std::move(head), *id);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BackupWriter>> begin_backup(std::shared_ptr<const Layout> layout,
+                                                   const OpenOptions& options,
+                                                   std::string_view instance) {
+  if (auto ok = check_instance_name(instance); !ok) return std::unexpected(std::move(ok.error()));
+  if (auto ok = layout->allows(Operation::write); !ok)
+    return std::unexpected(std::move(ok.error()));
+  auto queue = IoQueue::open(options.io, layout->root().path_of(name::packs));
+  if (!queue) return std::unexpected(std::move(queue.error()));
+
+  // Held until HEAD exists: a directory without one would look like a leftover to another writer.
+  const auto repository_lock =
+      FileLock::acquire(layout->root(), std::string(name::lock), repository_lock_patience);
+  if (!repository_lock) return std::unexpected(repository_lock.error());
+  auto cleared = clear_leftovers(*layout, instance);
+  if (!cleared) return std::unexpected(std::move(cleared.error()));
+  auto state = make_state(std::move(layout), *std::move(queue), instance);
+  if (!state) return std::unexpected(std::move(state.error()));
+  (*state)->cleared = *std::move(cleared);
+  (*state)->at_step = options.on_step;
+  if (options.on_step) options.on_step("head_created");
+  return std::make_unique<BackupWriter>(*std::move(state));
+}
+
+}  // namespace sluice::storage

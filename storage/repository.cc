@@ -1,0 +1,220 @@
+#include "storage/repository.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/begin_backup.h"
+#include "storage/check_backup.h"
+#include "storage/file_lock.h"
+#include "storage/layout.h"
+#include "storage/leftovers.h"
+#include "storage/manifest.h"
+
+namespace sluice::storage {
+namespace {
+
+/// Reads the manifest that HEAD names, from the copy if need be.
+Result<Backup> read_either_manifest(const Layout& layout, const BackupKey& key,
+                                    const format::Digest& digest) {
+  const auto directory = layout.backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  const auto read = [&](std::string_view file) -> Result<Backup> {
+    auto backup = read_manifest(*directory, std::string(file), key, layout.id_prefix());
+    if (backup && backup->manifest_digest != digest) {
+      return std::unexpected(
+          Error{.code = Errc::corrupt,
+                .detail = directory->path_of(file) + ": not the manifest that HEAD names"});
+    }
+    return backup;
+  };
+  auto first = read(name::manifest);
+  if (first) return first;
+  auto copy = read(name::manifest_copy);
+  if (copy) {
+    copy->manifest_damage = std::move(first.error());
+    return copy;
+  }
+  first.error().detail += "; and " + to_string(copy.error());
+  return first;
+}
+
+BackupInfo describe(Backup backup) {
+  BackupInfo info{.key = std::move(backup.key),
+                  .started_at_ms = 0,
+                  .raw_bytes = backup.raw_bytes,
+                  .stored_bytes = backup.stored_bytes,
+                  .pack_file_bytes = 0,
+                  .packs = static_cast<std::uint32_t>(backup.packs.size()),
+                  .chunks = backup.chunks.size(),
+                  .meta_json = std::move(backup.meta_json),
+                  .damage = {},
+                  .manifest_damage = std::move(backup.manifest_damage)};
+  for (const PackRef& pack : backup.packs) info.pack_file_bytes += pack.file_bytes;
+  return info;
+}
+
+/// HEAD of a backup that is, or may be, committed. nullopt: it is running, or garbage.
+Result<std::optional<Head>> visible_head(const Layout& layout, const BackupKey& key) {
+  auto head = layout.head(key);
+  if (!head && head.error().code == Errc::not_found) return std::nullopt;  // removed meanwhile
+  if (!head || (*head && (*head)->state == HeadState::committed)) return head;
+  if (*head) return std::nullopt;
+  const auto directory = layout.backup(key);
+  if (!directory) return std::nullopt;
+  const auto removed = exists(*directory, std::string(name::removed_head));
+  const auto manifest = exists(*directory, std::string(name::manifest));
+  if (removed.value_or(true) || !manifest.value_or(false)) return std::nullopt;
+  return std::unexpected(
+      Error{.code = Errc::corrupt, .detail = directory->path_of(name::head) + " is missing"});
+}
+
+/// nullopt: not to be listed.
+std::optional<BackupInfo> inspect(const Layout& layout, const BackupKey& key,
+                                  std::uint64_t started_at_ms) {
+  std::optional<BackupInfo> info(std::in_place);
+  const auto head = visible_head(layout, key);
+  if (!head) {
+    info->damage = head.error();
+  } else if (!*head) {
+    return std::nullopt;
+  } else if (auto backup = read_either_manifest(layout, key, (*head)->manifest_digest)) {
+    *info = describe(*std::move(backup));
+  } else {
+    info->damage = std::move(backup.error());
+  }
+  info->key = key;
+  info->started_at_ms = started_at_ms;
+  return info;
+}
+
+Result<std::vector<std::string>> chosen_instances(const Layout& layout,
+                                                  std::optional<std::string_view> instance) {
+  if (!instance) return layout.instances();
+  if (auto ok = check_instance_name(*instance); !ok) return std::unexpected(std::move(ok.error()));
+  return std::vector<std::string>{std::string(*instance)};
+}
+
+/// Committed or damaged backups whose id starts with `prefix`, oldest first in each instance.
+Result<std::vector<BackupKey>> keys_with_prefix(const Layout& layout, std::string_view prefix,
+                                                std::optional<std::string_view> instance) {
+  const auto instances = chosen_instances(layout, instance);
+  if (!instances) return std::unexpected(instances.error());
+  std::vector<BackupKey> keys;
+  for (const std::string& name : *instances) {
+    const auto ids = layout.backup_ids(name);
+    if (!ids) return std::unexpected(ids.error());
+    for (const BackupId& id : *ids) {
+      BackupKey key{.instance = name, .id = to_string(id)};
+      if (!key.id.starts_with(prefix)) continue;
+      const auto head = visible_head(layout, key);
+      if (!head || *head) keys.push_back(std::move(key));
+    }
+  }
+  return keys;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Repository>> Repository::open(const std::filesystem::path& path,
+                                                     OpenOptions options) {
+  auto layout = Layout::open(path.string(), options.create_if_missing, options.on_step);
+  if (!layout) return std::unexpected(std::move(layout.error()));
+  if (auto ok = layout->allows(Operation::read); !ok) return std::unexpected(std::move(ok.error()));
+  return std::make_unique<Repository>(std::make_shared<const Layout>(*std::move(layout)),
+                                      std::move(options));
+}
+
+Repository::Repository(std::shared_ptr<const Layout> layout, OpenOptions options)
+    : layout_(std::move(layout)), options_(std::move(options)) {}
+Repository::~Repository() = default;
+
+const std::string& Repository::id() const noexcept { return layout_->mark().repository_id; }
+const std::string& Repository::path() const noexcept { return layout_->path(); }
+
+Result<std::unique_ptr<BackupWriter>> Repository::begin_backup(std::string_view instance) {
+  return storage::begin_backup(layout_, options_, instance);
+}
+
+Result<std::vector<BackupInfo>> Repository::list(std::optional<std::string_view> instance) const {
+  const auto instances = chosen_instances(*layout_, instance);
+  if (!instances) return std::unexpected(instances.error());
+  std::vector<BackupInfo> backups;
+  for (const std::string& name : *instances) {
+    const auto ids = layout_->backup_ids(name);
+    if (!ids) return std::unexpected(ids.error());
+    for (const BackupId& id : *ids) {
+      auto info = inspect(*layout_, {.instance = name, .id = to_string(id)}, id.time_ms);
+      if (info) backups.push_back(*std::move(info));
+    }
+  }
+  std::ranges::sort(backups, {},
+                    [](const BackupInfo& info) -> const std::string& { return info.key.id; });
+  return backups;
+}
+
+Result<BackupKey> Repository::find(std::string_view id_prefix,
+                                   std::optional<std::string_view> instance) const {
+  if (id_prefix.empty())
+    return std::unexpected(Error{.code = Errc::bad_name, .detail = "an empty backup id"});
+  auto keys = keys_with_prefix(*layout_, id_prefix, instance);
+  if (!keys) return std::unexpected(std::move(keys.error()));
+  if (keys->size() == 1) return std::move(keys->front());
+  if (keys->empty()) {
+    return std::unexpected(
+        Error{.code = Errc::not_found, .detail = fmt::format("backup {}", id_prefix)});
+  }
+  std::string candidates;
+  for (const BackupKey& key : *keys) candidates += fmt::format(" {}/{}", key.instance, key.id);
+  return std::unexpected(Error{.code = Errc::ambiguous,
+                               .detail = fmt::format("{} is one of{}", id_prefix, candidates)});
+}
+
+Result<BackupKey> Repository::newest(std::string_view instance) const {
+  auto keys = keys_with_prefix(*layout_, "", instance);
+  if (!keys) return std::unexpected(std::move(keys.error()));
+  if (!keys->empty()) return std::move(keys->back());
+  return std::unexpected(
+      Error{.code = Errc::not_found, .detail = fmt::format("a backup of {}", instance)});
+}
+
+Result<Backup> Repository::open_backup(const BackupKey& key) const {
+  const auto head = visible_head(*layout_, key);
+  if (!head) return std::unexpected(head.error());
+  if (!*head) {
+    return std::unexpected(Error{.code = Errc::not_found,
+                                 .detail = fmt::format("backup {}/{}", key.instance, key.id)});
+  }
+  return read_either_manifest(*layout_, key, (*head)->manifest_digest);
+}
+
+Result<CheckStats> Repository::check_backup(
+    const Backup& backup, const std::function<void(const Problem&)>& on_problem) const {
+  if (auto ok = layout_->allows(Operation::check); !ok)
+    return std::unexpected(std::move(ok.error()));
+  auto queue = IoQueue::open(options_.io, layout_->root().path_of(name::packs));
+  if (!queue) return std::unexpected(std::move(queue.error()));
+  return storage::check_backup(*layout_, **queue, backup, on_problem);
+}
+
+Result<void> Repository::remove_backup(const BackupKey& key) {
+  if (auto ok = layout_->allows(Operation::gc); !ok) return ok;
+  const auto lock =
+      FileLock::acquire(layout_->root(), std::string(name::lock), repository_lock_patience);
+  if (!lock) return std::unexpected(lock.error());
+  const auto directory = layout_->backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  const auto head = layout_->head(key);
+  if (head && *head && (*head)->state == HeadState::running) {
+    return std::unexpected(
+        Error{.code = Errc::busy,
+              .detail = fmt::format("backup {}/{} is not committed", key.instance, key.id)});
+  }
+  if (auto ok = mark_removed(*layout_, key); !ok) return ok;
+  if (options_.on_step) options_.on_step("remove_marked");
+  Cleared removed;
+  return remove_backups(*layout_, {key}, removed);
+}
+
+}  // namespace sluice::storage
