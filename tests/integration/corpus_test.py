@@ -90,7 +90,8 @@ class Corpus(unittest.TestCase):
                 with (servers.Server(server_for(row), rdb=path) as server,
                       server.client() as client):
                     self.assertEqual(sum(client.keyspace().values()), row.keys)
-                    self.assertEqual(server.digest(), path.with_suffix('.digest').read_text().strip())
+                    golden = path.with_suffix('.digest').read_text().strip()
+                    self.assertEqual(server.digest(), golden)
 
 
 if __name__ == '__main__':

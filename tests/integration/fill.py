@@ -4,9 +4,10 @@
   fill.py --port N [--host H] [--password P] [--seed S] [--scale X]    prints the counts as JSON
 
 The server should be empty; databases 0, 1, 7 and 15 are used, and all settings that are changed on
-the way are set back. Everything that expires does so after the year 2100. Data depend on seed, scale
-and server alone, except for what no client can set: the times a stream consumer was seen. Servers get
-the same data as far as they have the types and commands for it, and those are asked from the server.
+the way are set back. Everything that expires does so after the year 2100. Data depend on seed,
+scale and server alone, except for what no client can set: the times a stream consumer was seen.
+Servers get the same data as far as they have the types and commands for it, and those are asked
+from the server.
 """
 
 import argparse
@@ -20,17 +21,17 @@ import resp
 
 FAR = 4_102_444_800_000  # 2100-01-01 in ms
 _PLAIN_KEYS = 2500  # per unit of scale
-_INT_BORDERS = sorted({sign * (1 << bits) + off for bits in (0, 3, 6, 7, 8, 11, 12, 13, 14, 15, 16, 23,
-                                                            24, 31, 32, 47, 48, 61, 62, 63)
-                       for sign in (1, -1) for off in (-1, 0, 1)
+_INT_BORDER_BITS = (0, 3, 6, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 31, 32, 47, 48, 61, 62, 63)
+_INT_BORDERS = sorted({sign * (1 << bits) + off
+                       for bits in _INT_BORDER_BITS for sign in (1, -1) for off in (-1, 0, 1)
                        if -(1 << 63) <= sign * (1 << bits) + off < 1 << 63} | {0})
 
 
 def fill(client, flavor, version, seed=1, scale=1):
     """Fills the server; returns how many keys there are of each type, {'string': n, ...}.
 
-    client: a resp.Client; it is left on database 0. flavor: 'redis' or 'valkey'. version: a tuple of
-    int or dotted text. scale multiplies the number of plain keys (1: about 3300 keys in all).
+    client: a resp.Client; it is left on database 0. flavor: 'redis' or 'valkey'. version: a tuple
+    of int or dotted text. scale multiplies the number of plain keys (1: about 3300 keys in all).
     """
     if flavor not in ('redis', 'valkey'):
         raise ValueError(f'flavor is {flavor!r}')
@@ -41,8 +42,8 @@ def fill(client, flavor, version, seed=1, scale=1):
         client.call('SELECT', db)
         f.small_database(db)
     client.call('SELECT', 0)
-    for section in (f.names, f.strings, f.lists, f.sets, f.zsets, f.hashes, f.field_expiry, f.streams,
-                    f.idempotent_stream, f.sketches, f.vectors, f.expiries, f.functions):
+    for section in (f.names, f.strings, f.lists, f.sets, f.zsets, f.hashes, f.field_expiry,
+                    f.streams, f.idempotent_stream, f.sketches, f.vectors, f.expiries, f.functions):
         f.random = random.Random(f'{seed}/{section.__name__}')
         section()
     f.random = random.Random(f'{seed}/plain')
@@ -142,10 +143,11 @@ class _Filler:
         """Key names: every byte, empty, integers, long and compressible, long and not."""
         commands = [('SET', bytes([b]), b) for b in range(256)]
         commands += [('SET', b'all:' + bytes(range(256)), 'all bytes'), ('SET', b'', 'empty name'),
-                     ('SET', b'\xc3\x28 not utf-8', 'x'), ('SET', 'na\u00efve \u6c34 \U0001f30a', 'utf-8'),
-                     ('SET', 'a\r\nb\r\n', 'lines'), ('SET', '"quoted\\"', 'q'), ('SET', '{tag}x', 't')]
-        commands += [('SET', n, 'integer name') for n in (-1, 127, 128, -129, 32768, 2147483647,
-                                                          2147483648, -2147483649, 9999999999, '007')]
+                     ('SET', b'\xc3\x28 not utf-8', 'x'), ('SET', 'a\r\nb\r\n', 'lines'),
+                     ('SET', 'na\u00efve \u6c34 \U0001f30a', 'utf-8'),
+                     ('SET', '"quoted\\"', 'q'), ('SET', '{tag}x', 't')]
+        commands += [('SET', n, 'integer name') for n in (
+            -1, 127, 128, -129, 32768, 2147483647, 2147483648, -2147483649, 9999999999, '007')]
         commands += [('SET', 'r' * n, n) for n in (20, 21, 63, 64, 100, 16383, 16384, 70000)]
         commands += [('RPUSH', 'long:' + 'ab' * 30 + str(n), n) for n in range(10)]
         commands += [('HSET', b'random:' + self.blob(n), 'n', n) for n in (21, 64, 300)]
@@ -154,8 +156,8 @@ class _Filler:
     def strings(self):
         commands = [('SET', f'string:int:{n}', n) for n in _INT_BORDERS]
         commands += [('SET', f'string:likeint:{i}', text) for i, text in enumerate((
-            '007', '+1', '-0', ' 1', '1 ', '1e5', '0x10', '18446744073709551615', '-9223372036854775809',
-            '00000000000', '-', '1.0', '12345678901', '123456789012'))]
+            '007', '+1', '-0', ' 1', '1 ', '1e5', '0x10', '18446744073709551615',
+            '-9223372036854775809', '00000000000', '-', '1.0', '12345678901', '123456789012'))]
         commands += [('SET', 'string:empty', ''), ('SET', 'string:bytes', bytes(range(256)) * 3),
                      ('SET', 'string:crlf', '\r\n$5\r\n'), ('SET', 'string:zeros', bytes(5000))]
         for size in (1, 19, 20, 21, 22, 44, 45, 63, 64, 255, 256, 4096, 16383, 16384, 32769):
@@ -172,8 +174,8 @@ class _Filler:
         send = self.send
         send([('RPUSH', 'list:one', ''), ('RPUSH', 'list:ints', *_INT_BORDERS),
               ('RPUSH', 'list:small', *(self.element(i) for i in range(20))),
-              ('RPUSH', 'list:lengths', *(self.blob(n) for n in (0, 1, 62, 63, 64, 126, 127, 4094, 4095,
-                                                                 4096, 7000)))])
+              ('RPUSH', 'list:lengths', *(self.blob(n) for n in (
+                  0, 1, 62, 63, 64, 126, 127, 4094, 4095, 4096, 7000)))])
         send(('RPUSH', 'list:many', *(self.element(i) for i in range(n, n + 100)))
              for n in range(0, 5000, 100))
         with self.settings(list_max_listpack_size=8, list_max_ziplist_size=8):
@@ -184,12 +186,13 @@ class _Filler:
                 send(('RPUSH', f'list:compressed:{depth}', self.words(100)) for _ in range(200))
                 send(('RPUSH', f'list:incompressible:{depth}', self.blob(60)) for _ in range(100))
         # Plain nodes hold one large element each; 7.0 makes them only above a threshold of its own.
-        send([('RPUSH', 'list:large', 'a', self.blob(9000), 'b', self.words(20000), self.words(9000), 3)])
+        send([('RPUSH', 'list:large', 'a', self.blob(9000), 'b', self.words(20000),
+               self.words(9000), 3)])
         if self._packed_threshold('2000b'):
             for depth in (0, 1):
                 with self.settings(list_compress_depth=depth):
-                    send([('RPUSH', f'list:plain:{depth}', 'head', self.words(3000), self.blob(2500),
-                           self.words(5000), 'x', 'y', self.words(2001), 'tail')])
+                    send([('RPUSH', f'list:plain:{depth}', 'head', self.words(3000),
+                           self.blob(2500), self.words(5000), 'x', 'y', self.words(2001), 'tail')])
             self._packed_threshold('0')
 
     def _packed_threshold(self, size):
@@ -220,7 +223,8 @@ class _Filler:
                   '9223372036854775807', '0.30000000000000004', '2.2250738585072014e-308']
         pairs = [x for i, s in enumerate(scores) for x in (s, f'm{i}')]
         commands = [('ZADD', 'zset:scores', *pairs), ('ZADD', 'zset:one', 1, ''),
-                    ('ZADD', 'zset:samescore', *(x for i in range(50) for x in (7, self.element(i)))),
+                    ('ZADD', 'zset:samescore', *(x for i in range(50)
+                                                 for x in (7, self.element(i)))),
                     ('ZADD', 'zset:longmember', 1, 'x' * 65, 2, self.blob(3000)),
                     ('ZADD', 'zset:borders', *(x for n in _INT_BORDERS for x in (n, n)))]
         # The same scores in a skiplist, which keeps -0.0 apart from 0.
@@ -232,10 +236,12 @@ class _Filler:
 
     def hashes(self):
         commands = [('HSET', 'hash:one', '', ''),
-                    ('HSET', 'hash:small', *(x for i in range(20) for x in (self.element(i), f'v{i}'))),
+                    ('HSET', 'hash:small', *(x for i in range(20)
+                                             for x in (self.element(i), f'v{i}'))),
                     ('HSET', 'hash:ints', *(x for n in _INT_BORDERS for x in (n, -n))),
                     ('HSET', 'hash:longvalue', 'f', 'x' * 65, b'\x00', self.blob(2000)),
-                    ('HSET', 'hash:words', *(x for i in range(30) for x in (f'field:{i}', 'same value')))]
+                    ('HSET', 'hash:words', *(x for i in range(30)
+                                             for x in (f'field:{i}', 'same value')))]
         commands += [('HSET', 'hash:many', *(x for i in range(n, n + 100) for x in (
             self.element(i), self.words(i % 40)))) for n in range(0, 1500, 100)]
         self.send(commands)
@@ -252,8 +258,10 @@ class _Filler:
             commands += [('HPEXPIREAT', key, FAR + 86_400_000 * i, 'FIELDS', 1, f'f{i}')
                          for i in range(volatile)]
         # Same time for many fields; times that are not whole seconds; a key that expires as well.
-        commands += [('HSET', 'hash:ttl:same', *(x for i in range(30) for x in (self.element(i), i))),
-                     ('HPEXPIREAT', 'hash:ttl:same', FAR, 'FIELDS', 30, *map(self.element, range(30))),
+        names = [self.element(i) for i in range(30)]
+        commands += [('HSET', 'hash:ttl:same', *(x for i, name in enumerate(names)
+                                                 for x in (name, i))),
+                     ('HPEXPIREAT', 'hash:ttl:same', FAR, 'FIELDS', len(names), *names),
                      ('HSET', 'hash:ttl:both', 'a', 1, 'b', 2, b'\xff\x00', b''),
                      ('HPEXPIREAT', 'hash:ttl:both', FAR + 1, 'FIELDS', 2, 'a', b'\xff\x00'),
                      ('PEXPIREAT', 'hash:ttl:both', FAR + 2),
@@ -288,16 +296,18 @@ class _Filler:
 
     def _groups(self):
         send = self.send
-        send(('XADD', 'stream:groups', f'{i}-1', 'n', i, 'text', self.words(20)) for i in range(1, 201))
+        send(('XADD', 'stream:groups', f'{i}-1', 'n', i, 'text', self.words(20))
+             for i in range(1, 201))
         send([('XGROUP', 'CREATE', 'stream:groups', group, start) for group, start in (
             ('all', '0'), ('middle', '100-1'), ('end', '$'), (b'bin\x00\xff', '0'), ('', '0'))])
         # XCLAIM ... TIME makes pending entries whose delivery time does not depend on the clock.
         for n, consumer in enumerate(('alice', 'bob', b'\xff\x00', '')):
             ids = [f'{i}-1' for i in range(1 + n, 120, 4)]
-            send([('XCLAIM', 'stream:groups', 'all', consumer, 0, *ids, 'TIME', 1_600_000_000_000 + n,
-                   'RETRYCOUNT', n + 1, 'FORCE', 'JUSTID', 'LASTID', '120-1')])
-        send([('XCLAIM', 'stream:groups', 'middle', 'solo', 0, '100-1', 'TIME', 1, 'RETRYCOUNT', 70000,
-               'FORCE', 'JUSTID'),
+            send([('XCLAIM', 'stream:groups', 'all', consumer, 0, *ids,
+                   'TIME', 1_600_000_000_000 + n, 'RETRYCOUNT', n + 1, 'FORCE', 'JUSTID',
+                   'LASTID', '120-1')])
+        send([('XCLAIM', 'stream:groups', 'middle', 'solo', 0, '100-1',
+               'TIME', 1, 'RETRYCOUNT', 70000, 'FORCE', 'JUSTID'),
               # a consumer that asks for its pending entries and has none
               ('XREADGROUP', 'GROUP', 'end', 'idle', 'COUNT', 1, 'STREAMS', 'stream:groups', '0')])
         if self.version >= (6, 2):
@@ -313,7 +323,8 @@ class _Filler:
         key = 'stream:idempotent'
         self.send([('XADD', key, f'{FAR}-0', 'f', 'v'),
                    ('XCFGSET', key, 'IDMP-DURATION', 86400, 'IDMP-MAXSIZE', 50)])
-        self.send(('XADD', key, 'IDMP', f'producer{i % 3}', f'id{i}', '*', 'n', i) for i in range(40))
+        self.send(('XADD', key, 'IDMP', f'producer{i % 3}', f'id{i}', '*', 'n', i)
+                  for i in range(40))
         self.send(('XADD', key, 'IDMP', 'producer0', 'id0', '*', 'n', 'again') for _ in range(3))
         self.send([('XADD', key, 'IDMPAUTO', b'auto\xff', '*', 'n', 1)])
 
@@ -322,8 +333,8 @@ class _Filler:
         commands = [('PFADD', 'hll:empty'), ('PFADD', 'hll:sparse', 'a', 'b', 'c')]
         commands += [('PFADD', 'hll:dense', *range(n, n + 500)) for n in range(0, 20000, 500)]
         commands += [('SETBIT', 'bitmap', bit, 1) for bit in (0, 7, 8, 1000, 99_999)]
-        commands += [('GEOADD', 'geo', 13.361389, 38.115556, 'Palermo', 15.087269, 37.502669, 'Catania',
-                      -179.9, -85.0, 'edge', 0, 0, 'null')]
+        commands += [('GEOADD', 'geo', 13.361389, 38.115556, 'Palermo', 15.087269, 37.502669,
+                      'Catania', -179.9, -85.0, 'edge', 0, 0, 'null')]
         self.send(commands)
 
     def vectors(self):
@@ -339,17 +350,18 @@ class _Filler:
                       for i in range(count))
         self.send(('VADD', 'vector:attributes', 'VALUES', 4, *vector(4), f'item{i}', 'SETATTR',
                    json.dumps({'n': i, 'even': i % 2 == 0})) for i in range(10))
-        self.send(('VADD', 'vector:reduced', 'REDUCE', 4, 'VALUES', 16, *vector(16), b'\x00\xff%d' % i)
-                  for i in range(10))
+        self.send(('VADD', 'vector:reduced', 'REDUCE', 4, 'VALUES', 16, *vector(16),
+                   b'\x00\xff%d' % i) for i in range(10))
 
     def expiries(self):
         """Keys of every type that expire; expiries at borders of what fits where."""
-        make = (('SET', 'v'), ('RPUSH', 'a', 'b'), ('SADD', 'a', 1), ('ZADD', 1, 'a'), ('HSET', 'f', 'v'),
-                ('XADD', '1-1', 'f', 'v'))
+        make = (('SET', 'v'), ('RPUSH', 'a', 'b'), ('SADD', 'a', 1), ('ZADD', 1, 'a'),
+                ('HSET', 'f', 'v'), ('XADD', '1-1', 'f', 'v'))
         commands = []
         for n in range(120):
             command, *values = make[n % len(make)]
-            commands += [(command, f'expiry:{n}', *values), ('PEXPIREAT', f'expiry:{n}', FAR + n * 997)]
+            commands += [(command, f'expiry:{n}', *values),
+                         ('PEXPIREAT', f'expiry:{n}', FAR + n * 997)]
         for n, at in enumerate((4294967296000, 4398046511104, 1 << 47, 9_007_199_254_740_993)):
             commands += [('SET', f'expiry:border:{n}', at), ('PEXPIREAT', f'expiry:border:{n}', at)]
         commands += [('SET', 'expiry:removed', 1, 'EX', 1000), ('PERSIST', 'expiry:removed')]
@@ -359,8 +371,9 @@ class _Filler:
         if not self.has('FUNCTION'):
             return
         for name in ('fill_one', 'fill_two'):
-            body = f"#!lua name={name}\nredis.register_function('{name}_f', function(keys, args)\n" \
-                   f"  -- {'comment ' * 40}\n  return '{name}'\nend)\n"
+            body = (f"#!lua name={name}\n"
+                    f"redis.register_function('{name}_f', function(keys, args)\n"
+                    f"  -- {'comment ' * 40}\n  return '{name}'\nend)\n")
             self.client.call('FUNCTION', 'LOAD', 'REPLACE', body)
 
     def plain(self, number):
@@ -377,9 +390,11 @@ class _Filler:
                     yield ('HSET', f'user:{i}:profile', 'id', i, 'name', self.words(12), 'score',
                            r.randrange(10000), 'mail', f'user{i}@example.org')
                 elif kind < 0.86:
-                    yield 'RPUSH', f'queue:{i}', *(self.words(20) for _ in range(r.randrange(1, 20)))
+                    count = r.randrange(1, 20)
+                    yield 'RPUSH', f'queue:{i}', *(self.words(20) for _ in range(count))
                 elif kind < 0.92:
-                    yield 'SADD', f'tags:{i}', *(r.randrange(100000) for _ in range(r.randrange(1, 20)))
+                    count = r.randrange(1, 20)
+                    yield 'SADD', f'tags:{i}', *(r.randrange(100000) for _ in range(count))
                 else:
                     yield 'ZADD', f'rank:{i}', *(x for j in range(r.randrange(1, 15))
                                                 for x in (r.randrange(1000), f'player{j}'))

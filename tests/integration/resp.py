@@ -131,7 +131,7 @@ class Client:
         return out
 
     def config(self, name, value=None):
-        """CONFIG GET (None when the server has no such setting), or CONFIG SET when value is given."""
+        """CONFIG GET (None where there is no such setting), or CONFIG SET when value is given."""
         if value is not None:
             return self.call('CONFIG', 'SET', name, value)
         reply = self.call('CONFIG', 'GET', name)

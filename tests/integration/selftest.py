@@ -17,13 +17,24 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import fill  # noqa: E402
+import rdbwalk  # noqa: E402
 import resp  # noqa: E402
 import servers  # noqa: E402
 
-# What only some servers have: type or command -> servers with it.
+# What only some servers have.
 _FIELD_EXPIRY = ('redis80', 'redis86', 'valkey91')
 _VECTORS = ('redis80', 'redis86')
 _PLAIN_TYPES = {'string', 'list', 'set', 'zset', 'hash', 'stream'}
+# Every object type that each server writes into a dump.
+_COMMON = {0, 2, 4, 5, 11}
+_OBJECT_TYPES = {
+    'redis60': _COMMON | {12, 13, 14, 15},
+    'redis70': _COMMON | {16, 17, 18, 19},
+    'redis80': _COMMON | {7, 16, 17, 18, 20, 21, 24, 25},
+    'redis86': _COMMON | {7, 16, 17, 18, 20, 24, 25, 26},
+    'valkey81': _COMMON | {16, 17, 18, 20, 21},
+    'valkey91': _COMMON | {16, 17, 18, 20, 21, 22},
+}
 
 
 def alive(pid):
@@ -65,11 +76,17 @@ class EveryServer(unittest.TestCase):
                 self.assertEqual(before, server.digest())
                 self.assertEqual(counts, fill.counts(client))
                 digests.append(before)
-                accepted, output = servers.check_rdb(name, server.save())
-                self.assertTrue(accepted, output)
+                self.check_dump(name, server.save(), sum(counts.values()))
             self.assertFalse(alive(pid), 'the server still runs')
             self.assertFalse(folder.exists(), 'its folder is still there')
         self.assertEqual(*digests)
+
+    def check_dump(self, name, path, keys):
+        accepted, output = servers.check_rdb(name, path)
+        self.assertTrue(accepted, output)
+        walk = rdbwalk.walk(path.read_bytes())
+        self.assertEqual((walk.keys, walk.crc), (keys, 'ok'))
+        self.assertEqual(set(walk.types), _OBJECT_TYPES[name])
 
     def check_counts(self, name, client, counts):
         keyspace = client.keyspace()
@@ -79,7 +96,8 @@ class EveryServer(unittest.TestCase):
         types = _PLAIN_TYPES | ({'vectorset'} if name in _VECTORS else set())
         self.assertEqual(set(counts), types)
         if name in _FIELD_EXPIRY:
-            self.assertEqual(client.call('HPEXPIRETIME', 'hash:ttl:one', 'FIELDS', 1, 'f0'), [fill.FAR])
+            when = client.call('HPEXPIRETIME', 'hash:ttl:one', 'FIELDS', 1, 'f0')
+            self.assertEqual(when, [fill.FAR])
         if name != 'redis60':
             self.assertEqual(len(client.call('FUNCTION', 'LIST')), 2)
 
@@ -107,7 +125,8 @@ class Harness(unittest.TestCase):
     def test_dies_with_the_test(self):
         """kill -9 of the test process takes its server along."""
         code = (f'import sys, time; sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})\n'
-                f'import servers\ns = servers.Server({some_server()!r}, folder=sys.argv[1]).start()\n'
+                'import servers\n'
+                f's = servers.Server({some_server()!r}, folder=sys.argv[1]).start()\n'
                 'print(s.pid, flush=True); time.sleep(600)')
         with tempfile.TemporaryDirectory() as folder:
             child = subprocess.Popen([sys.executable, '-c', code, folder], stdout=subprocess.PIPE)

@@ -35,9 +35,9 @@ class Spec:
 
 
 # Everything a server of a newer Debian is linked against, with its loader.
-_NEWER = ('libc6', 'libsystemd0', 'libjemalloc2', 'liblua5.1-0', 'lua-cjson', 'lua-bitop', 'liblzf1',
-          'libatomic1', 'libssl3t64', 'libstdc++6', 'libgcc-s1', 'zlib1g', 'libzstd1', 'libcap2',
-          'liblz4-1')
+_NEWER = ('libc6', 'libsystemd0', 'libjemalloc2', 'liblua5.1-0', 'lua-cjson', 'lua-bitop',
+          'liblzf1', 'libatomic1', 'libssl3t64', 'libstdc++6', 'libgcc-s1', 'zlib1g', 'libzstd1',
+          'libcap2', 'liblz4-1')
 
 SERVERS = {spec.name: spec for spec in (
     # Old enough for the system's C library; only what bookworm lacks or renamed lies beside it.
