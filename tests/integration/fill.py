@@ -227,9 +227,9 @@ class _Filler:
                                                  for x in (7, self.element(i)))),
                     ('ZADD', 'zset:longmember', 1, 'x' * 65, 2, self.blob(3000)),
                     ('ZADD', 'zset:borders', *(x for n in _INT_BORDERS for x in (n, n)))]
-        # The same scores in a skiplist, which keeps -0.0 apart from 0.
-        commands.append(('ZADD', 'zset:scores:many', *pairs))
+        # The same scores added to a skiplist, which unlike a listpack keeps -0.0 apart from 0.
         commands += [('ZADD', 'zset:scores:many', i / 3, f'f{i}') for i in range(400)]
+        commands.append(('ZADD', 'zset:scores:many', *pairs))
         commands += [('ZADD', 'zset:many', *(x for i in range(n, n + 100) for x in (
             repr(self.random.uniform(-1e6, 1e6)), self.element(i)))) for n in range(0, 2000, 100)]
         self.send(commands)

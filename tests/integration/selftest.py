@@ -98,6 +98,8 @@ class EveryServer(unittest.TestCase):
         if name in _FIELD_EXPIRY:
             when = client.call('HPEXPIRETIME', 'hash:ttl:one', 'FIELDS', 1, 'f0')
             self.assertEqual(when, [fill.FAR])
+        score = client.call('ZSCORE', 'zset:scores:many', 'm1')
+        self.assertEqual(score, b'-0', 'the skiplist lost the sign of -0.0')
         if name != 'redis60':
             self.assertEqual(len(client.call('FUNCTION', 'LIST')), 2)
 
