@@ -49,6 +49,10 @@ Result<std::size_t> Parser::feed(std::span<const std::byte> input) {
 Result<void> Parser::finish() {
   if (state_ == State::failed) return std::unexpected(error_);
   if (state_ == State::done) return {};
+  if (state_ == State::refused_key) {
+    fail_with_refusal();
+    return std::unexpected(error_);
+  }
   token_offset_ = base_offset_;
   fail(Errc::truncated, state_ == State::value ? "inside a value" : "before the end of the stream");
   return std::unexpected(error_);
@@ -62,6 +66,7 @@ Parser::Step Parser::step() {
     case State::skim: return step_skim();
     case State::key: return step_key();
     case State::value: return step_value();
+    case State::refused_key: return step_refused_key();
     case State::footer: return step_footer();
     case State::done:
     case State::failed: break;
