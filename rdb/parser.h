@@ -95,6 +95,7 @@ class Parser {
   Step step_header();
   Step step_opcode();
   Step step_fields();
+  Step check_module_aux();
   Step step_skim();
   Step step_key();
   Step step_value();
@@ -186,6 +187,7 @@ class Parser {
   RecordHeader pending_;
   bool has_prefix_ = false;  // pending_.offset is set: an opcode before the key was read
   std::vector<std::byte> key_meta_;
+  std::uint64_t key_meta_offset_ = 0;
   std::array<std::byte, 64> key_head_{};  // for error messages
   std::size_t key_head_size_ = 0;
   bool key_is_cut_ = false;

@@ -122,8 +122,9 @@ TEST(ParserOpcode, SlotInfoIsSkipped) { EXPECT_EQ(events(12, "F4 50 00 02 01 FE 
 
 TEST(ParserOpcode, KeyMetaIsHandedOnAsItStands) {
   const std::string meta = "f3 02 04000000 02 05 00 05000000 05 02 'ab' 00";
-  EXPECT_EQ(events(13, meta + "00 01 'k' 01 'v'"), std::string(record_k_at_9) +
-                                                       " meta f30204000000020500050000000502616200\nvalue 0176 to 32\n");
+  EXPECT_EQ(events(13, meta + "00 01 'k' 01 'v'"),
+            std::string(record_k_at_9) +
+                " meta f30204000000020500050000000502616200\nvalue 0176 to 32\n");
 }
 
 TEST(ParserOpcode, KeyMetaOfNoClasses) {
