@@ -25,8 +25,10 @@ TEST(Error, IsShownOnOneLine) {
                        .key = "a\\x00",
                        .detail = "why"}),
             "unknown value type at offset 812, record 7, db 2, key \"a\\x00\": why");
-  EXPECT_EQ(to_string({.code = Errc::truncated, .offset = 0, .record = 0, .db = 0, .key = {}, .detail = {}}),
-            "stream ended in the middle at offset 0, record 0, db 0");
+  EXPECT_EQ(
+      to_string(
+          {.code = Errc::truncated, .offset = 0, .record = 0, .db = 0, .key = {}, .detail = {}}),
+      "stream ended in the middle at offset 0, record 0, db 0");
 }
 
 /// The error that `input` gives however it is cut.
@@ -37,10 +39,10 @@ Error refusal(std::string_view input) {
   return outcome.error.value_or(Error{});
 }
 
-/// Two good records in db 3, 23 bytes with the header, then `hex`.
+/// Two good records in db 3, 22 bytes with the header, then `hex`.
 Error refusal_after_two(unsigned version, std::string_view hex) {
-  return refusal(redis_stream(
-      version, from_hex("FE 03 00 01 'a' 02 'bc' 02 01 'd' 01 00") + from_hex(hex)));
+  return refusal(
+      redis_stream(version, from_hex("FE 03 00 01 'a' 02 'bc' 02 01 'd' 01 00") + from_hex(hex)));
 }
 
 TEST(Errc, BadMagic) {
@@ -71,7 +73,7 @@ TEST(Errc, UnsupportedVersion) {
 TEST(Errc, BadLength) {
   const Error error = refusal_after_two(11, "01 03 'k\"k' 82 00");
   EXPECT_EQ(error, (Error{.code = Errc::bad_length,
-                          .offset = 26,
+                          .offset = 27,
                           .record = 2,
                           .db = 3,
                           .key = "k\\\"k",
@@ -81,7 +83,7 @@ TEST(Errc, BadLength) {
 TEST(Errc, BadString) {
   const Error error = refusal_after_two(11, "00 03 'key' C7 00");
   EXPECT_EQ(error, (Error{.code = Errc::bad_string,
-                          .offset = 26,
+                          .offset = 27,
                           .record = 2,
                           .db = 3,
                           .key = "key",
@@ -91,7 +93,7 @@ TEST(Errc, BadString) {
 TEST(Errc, BadValue) {
   EXPECT_EQ(refusal_after_two(11, "12 03 'key' 01 05 00"),
             (Error{.code = Errc::bad_value,
-                   .offset = 27,
+                   .offset = 28,
                    .record = 2,
                    .db = 3,
                    .key = "key",
@@ -101,10 +103,10 @@ TEST(Errc, BadValue) {
 TEST(Errc, BadValueOfAnOpcode) {
   const Error position = refusal_after_two(11, "F7 01 02 03 02 01 00");
   EXPECT_EQ(position.code, Errc::bad_value);
-  EXPECT_EQ(position.offset, 24u) << "at the position, not after the payload";
+  EXPECT_EQ(position.offset, 25u) << "at the position, not after the payload";
   EXPECT_EQ(position.key, "");
   EXPECT_EQ(refusal_after_two(11, "F7 01 05 01 02 01 00").code, Errc::bad_value);
-  EXPECT_EQ(refusal_after_two(13, "F3 00 F3 00 00 00 00").offset, 23u) << "KEY_META twice";
+  EXPECT_EQ(refusal_after_two(13, "F3 00 F3 00 00 00 00").offset, 24u) << "KEY_META twice";
   EXPECT_EQ(refusal_after_two(11, "FC 0000000000000000").detail,
             "stream ends between an expiry and its key");
 }
@@ -113,7 +115,7 @@ TEST(Errc, UnknownOpcode) {
   EXPECT_EQ(refusal_after_two(15, "F2 01 02 03").code, Errc::unknown_opcode);
   const Error error = refusal_after_two(16, "F1 00 01 'k' 01 'v'");
   EXPECT_EQ(error, (Error{.code = Errc::unknown_opcode,
-                          .offset = 21,
+                          .offset = 22,
                           .record = 2,
                           .db = 3,
                           .key = {},
@@ -125,7 +127,7 @@ TEST(Errc, UnknownOpcode) {
 TEST(Errc, UnknownTypeNamesTheKey) {
   const Error error = refusal_after_two(15, "21 C3 05 1A 0061E01000 05");
   EXPECT_EQ(error, (Error{.code = Errc::unknown_type,
-                          .offset = 21,
+                          .offset = 22,
                           .record = 2,
                           .db = 3,
                           .key = std::string(26, 'a'),
@@ -153,7 +155,7 @@ TEST(Errc, UnsupportedDialect) {
   EXPECT_NE(keydb.detail.find("written by KeyDB"), std::string::npos) << keydb.detail;
   const Error dragonfly = refusal_after_two(9, "FA 06 'df-ver' 02 'v1' CA 04 'zzzz'");
   EXPECT_EQ(dragonfly.code, Errc::unsupported_dialect);
-  EXPECT_EQ(dragonfly.offset, 21u + 11);
+  EXPECT_EQ(dragonfly.offset, 22u + 11);
   EXPECT_EQ(dragonfly.key, "");
   EXPECT_EQ(refusal_after_two(10, "F6 01 'l'").code, Errc::unsupported_dialect);
 }
@@ -169,7 +171,7 @@ TEST(Errc, AForksNumbersAreNotExplainedByRedisOnes) {
 TEST(Errc, UnskippableModule) {
   const Error error = refusal_after_two(8, "06 03 'mod' 81 0000000000000001");
   EXPECT_EQ(error.code, Errc::unskippable_module);
-  EXPECT_EQ(error.offset, 21u);
+  EXPECT_EQ(error.offset, 22u);
   EXPECT_EQ(error.key, "mod");
 }
 

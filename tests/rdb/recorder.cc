@@ -5,9 +5,16 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <ostream>
 
 #include "rdb/crc64.h"
 #include "rdb/escape.h"
+
+namespace sluice::rdb {
+
+void PrintTo(const Error& error, std::ostream* out) { *out << to_string(error); }
+
+}  // namespace sluice::rdb
 
 namespace sluice::rdb::testing {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <iosfwd>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +12,12 @@
 #include "rdb/error.h"
 #include "rdb/handler.h"
 #include "rdb/parser.h"
+
+namespace sluice::rdb {
+
+void PrintTo(const Error& error, std::ostream* out);  // found by gtest
+
+}  // namespace sluice::rdb
 
 namespace sluice::rdb::testing {
 
