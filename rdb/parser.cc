@@ -49,6 +49,10 @@ Result<std::size_t> Parser::feed(std::span<const std::byte> input) {
 Result<void> Parser::finish() {
   if (state_ == State::failed) return std::unexpected(error_);
   if (state_ == State::done) return {};
+  if (state_ == State::refused_key) {
+    fail_with_refusal();
+    return std::unexpected(error_);
+  }
   token_offset_ = base_offset_;
   fail(Errc::truncated, state_ == State::value ? "inside a value" : "before the end of the stream");
   return std::unexpected(error_);
@@ -62,6 +66,7 @@ Parser::Step Parser::step() {
     case State::skim: return step_skim();
     case State::key: return step_key();
     case State::value: return step_value();
+    case State::refused_key: return step_refused_key();
     case State::footer: return step_footer();
     case State::done:
     case State::failed: break;
@@ -112,6 +117,7 @@ Parser::Step Parser::begin_opcode(const Opcode& opcode) {
   if (opcode.kind == OpcodeKind::key_meta) {
     if (!key_meta_.empty()) return fail(Errc::bad_value, "second KEY_META before one key");
     key_meta_.push_back(std::byte{opcode.number});
+    key_meta_offset_ = token_offset_;
     sink_ = Sink::key_meta;
     part_from_ = at_;
   }
@@ -132,6 +138,9 @@ Parser::Step Parser::step_fields() {
     if (taken != Step::ok) return taken;
   }
   if (opcode_->rest.ops[0] == Op::end) return end_opcode();
+  if (opcode_->kind == OpcodeKind::module_aux) {
+    if (const Step checked = check_module_aux(); checked != Step::ok) return checked;
+  }
   begin_program(opcode_->rest);
   state_ = State::skim;
   return Step::ok;
@@ -172,9 +181,24 @@ Parser::Step Parser::take_text_field() {
   return taken;
 }
 
+// `when` is written as a module's unsigned number, whose opcode is 2.
+Parser::Step Parser::check_module_aux() {
+  const std::uint64_t when_opcode = numbers_[1];
+  const std::uint64_t when = numbers_[2];
+  if (when_opcode == 2 && (when == 1 || when == 2)) return Step::ok;
+  return fail(Errc::bad_value, "module aux with opcode " + std::to_string(when_opcode) +
+                                   " and position " + std::to_string(when));
+}
+
 Parser::Step Parser::step_skim() {
-  if (const Step ran = run_program(); ran != Step::ok) return ran;
-  return end_opcode();
+  const Step ran = run_program();
+  // First what is too long, then what is wrong in it: the verdict must not depend on the cut.
+  if (sink_ == Sink::key_meta && here() - key_meta_offset_ > limits_.metadata_bytes_max) {
+    token_offset_ = key_meta_offset_;
+    return fail(Errc::too_long,
+                "KEY_META above " + std::to_string(limits_.metadata_bytes_max) + " bytes");
+  }
+  return ran == Step::ok ? end_opcode() : ran;
 }
 
 Parser::Step Parser::end_opcode() {
@@ -199,12 +223,7 @@ Parser::Step Parser::emit_opcode() {
       pending_.lfu_freq = static_cast<std::uint8_t>(numbers_[0]);
       return Step::ok;
     case OpcodeKind::idle: pending_.lru_idle_s = numbers_[0]; return Step::ok;
-    case OpcodeKind::module_aux:
-      if (numbers_[1] != 2 || numbers_[2] < 1 || numbers_[2] > 2) {
-        return fail(Errc::bad_value, "module aux with opcode " + std::to_string(numbers_[1]) +
-                                         " and position " + std::to_string(numbers_[2]));
-      }
-      return told(handler_.on_module_aux(numbers_[0], numbers_[2]));
+    case OpcodeKind::module_aux: return told(handler_.on_module_aux(numbers_[0], numbers_[2]));
     case OpcodeKind::function: return told(handler_.on_function(texts_[0]));
     case OpcodeKind::eof:
       if (has_prefix_) return fail(Errc::bad_value, "stream ends between an expiry and its key");
@@ -286,10 +305,6 @@ Parser::Step Parser::flush_part() {
   part_from_ = at_;
   if (sink_ == Sink::none || part.empty()) return Step::ok;
   if (sink_ == Sink::value) return told(handler_.on_value_part(part));
-  if (key_meta_.size() + part.size() > limits_.metadata_bytes_max) {
-    return fail(Errc::too_long,
-                "KEY_META above " + std::to_string(limits_.metadata_bytes_max) + " bytes");
-  }
   key_meta_.insert(key_meta_.end(), part.begin(), part.end());
   return Step::ok;
 }

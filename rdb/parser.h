@@ -64,6 +64,7 @@ class Parser {
     skim,
     key,
     value,
+    refused_key,
     footer,
     done,
     failed
@@ -94,13 +95,16 @@ class Parser {
   Step step_header();
   Step step_opcode();
   Step step_fields();
+  Step check_module_aux();
   Step step_skim();
   Step step_key();
   Step step_value();
+  Step step_refused_key();
   Step step_footer();
   Step begin_opcode(const Opcode& opcode);
   Step begin_record(const ValueType& type);
   Step refuse(std::uint8_t number);
+  Step read_refused_key();
   Step take_field(Field field, std::uint64_t& number);
   Step take_text_field();
   Step end_opcode();
@@ -125,13 +129,15 @@ class Parser {
   Step flush_part();
   Step told(bool go_on);
   Step fail(Errc code, std::string detail = {});
+  Step fail_with_refusal();
   [[nodiscard]] std::uint64_t here() const noexcept;
 
   Handler& handler_;
   Limits limits_;
   State state_ = State::header;
   Header header_;
-  Error error_;  // meaningful only in State::failed
+  Error error_;    // meaningful only in State::failed
+  Error refusal_;  // meaningful only in State::refused_key
 
   // The window of the current feed().
   const std::byte* window_ = nullptr;
@@ -181,6 +187,7 @@ class Parser {
   RecordHeader pending_;
   bool has_prefix_ = false;  // pending_.offset is set: an opcode before the key was read
   std::vector<std::byte> key_meta_;
+  std::uint64_t key_meta_offset_ = 0;
   std::array<std::byte, 64> key_head_{};  // for error messages
   std::size_t key_head_size_ = 0;
   bool key_is_cut_ = false;
