@@ -1,5 +1,6 @@
 #include "engine/json.h"
 
+#include <array>
 #include <boost/json.hpp>
 
 #include "sluice/catalog.h"
@@ -45,6 +46,15 @@ json::object json_summary(const BackupSummary& summary) {
 }
 
 }  // namespace engine
+
+std::string to_json(const Error& error) {
+  constexpr std::array<std::string_view, 5> stages{"usage", "net", "rdb", "storage", "engine"};
+  return boost::json::serialize(
+      boost::json::object{{"error",
+                           {{"stage", stages.at(static_cast<std::size_t>(error.stage))},
+                            {"code", error.code},
+                            {"message", error.message}}}});
+}
 
 std::string to_json(const BackupSummary& summary) {
   return boost::json::serialize(engine::json_summary(summary));

@@ -1,1 +1,100 @@
-int main() { return 0; }
+// sluice: backup, restore and inspection of Redis and Valkey servers from the command line.
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <map>
+#include <new>
+
+#include "cli.h"
+#include "signals.h"
+
+namespace sluice::tools {
+namespace {
+
+std::string default_repository() {
+  if (const char* repository = std::getenv("SLUICE_REPO"); repository != nullptr && *repository) {
+    return repository;
+  }
+  if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data) {
+    return (std::filesystem::path(data) / "sluice").string();
+  }
+  const char* home = std::getenv("HOME");
+  return (std::filesystem::path(home != nullptr ? home : ".") / ".local/share/sluice").string();
+}
+
+void add_globals(CLI::App& app, Globals& globals) {
+  app.add_option("--repo", globals.repository,
+                 "Repository directory (default: SLUICE_REPO, else ~/.local/share/sluice)")
+      ->type_name("DIR");
+  app.add_flag("--json", globals.json, "Print one JSON value on stdout and nothing else there");
+  app.add_flag("-q,--quiet", globals.quiet, "No progress");
+  app.add_option("--io", globals.io, "How files are written and read")
+      ->check(CLI::IsMember({"auto", "io_uring", "threads"}))
+      ->capture_default_str();
+}
+
+/// CLI11 has a code for each kind of mistake; ours are 0 for help and version, 2 for the rest.
+int usage_exit(const CLI::App& app, const CLI::ParseError& problem) {
+  const int code = app.exit(problem);
+  return code == static_cast<int>(CLI::ExitCodes::Success) ? exit_code::done : exit_code::usage;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"sluice backs up live Redis and Valkey servers as a replica, and puts them back."};
+  app.set_version_flag("--version", std::string("sluice ") + SLUICE_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  Globals globals{.repository = default_repository(), .json = false, .quiet = false, .io = "auto"};
+  add_globals(app, globals);
+
+  const std::map<std::string, Verb> verbs{
+      {"backup", add_backup(*app.add_subcommand("backup", "Take a backup now"), globals)},
+      {"list", add_list(*app.add_subcommand("list", "List the backups of a repository"), globals)},
+      {"show", add_show(*app.add_subcommand("show", "Show one backup in full"), globals)},
+      {"verify", add_verify(*app.add_subcommand("verify", "Read backups back and check every byte"),
+                            globals)},
+      {"restore",
+       add_restore(*app.add_subcommand("restore", "Put a backup into a live server"), globals)},
+      {"check", add_check(*app.add_subcommand("check", "Validate an RDB file"), globals)},
+  };
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return usage_exit(app, problem);
+  }
+  return verbs.at(app.get_subcommands().front()->get_name())();
+}
+
+}  // namespace
+
+IoBackend Globals::io_backend() const {
+  if (io == "io_uring") return IoBackend::io_uring;
+  if (io == "threads") return IoBackend::threads;
+  return IoBackend::automatic;
+}
+
+int report(const Error& error, const Globals& globals) {
+  fmt::print(stderr, "sluice: {}\n", error.message);
+  if (globals.json) fmt::print("{}\n", to_json(error));
+  if (error.code == "cancelled") {
+    return signal_taken() == SIGTERM ? exit_code::terminated : exit_code::interrupted;
+  }
+  return error.stage == Stage::usage ? exit_code::usage : exit_code::failed;
+}
+
+}  // namespace sluice::tools
+
+int main(int argc, char** argv) {
+  try {
+    return sluice::tools::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "sluice: out of memory\n");
+  } catch (const std::exception& problem) {
+    fmt::print(stderr, "sluice: {}; this is a fault of sluice, please report it\n", problem.what());
+  }
+  return sluice::tools::exit_code::failed;
+}

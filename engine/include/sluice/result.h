@@ -16,6 +16,9 @@ struct Error {
   std::string message;  ///< One line; never a secret.
 };
 
+/// {"error":{"stage","code","message"}}, what --json prints for a job that failed.
+[[nodiscard]] std::string to_json(const Error& error);
+
 template <class T>
 using Result = std::expected<T, Error>;
 

@@ -1,0 +1,79 @@
+// sluice backup SOURCE
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli.h"
+#include "server_options.h"
+#include "signals.h"
+#include "sluice/backup.h"
+#include "terminal.h"
+
+namespace sluice::tools {
+namespace {
+
+struct Options {
+  std::string source;
+  std::string instance;
+  std::string layout = "stream";
+  ServerOptions server;
+};
+
+void print(const BackupSummary& backup) {
+  print_fields({
+      {"backup", backup.id},
+      {"instance", backup.instance},
+      {"source", fmt::format("{} ({} {}, RDB {})", backup.source.uri, backup.source.server,
+                             backup.source.version, backup.source.rdb_version)},
+      {"keys", human_count(backup.keys)},
+      {"types", human_types(backup.types)},
+      {"RDB", human_bytes(backup.raw_bytes)},
+      {"stored", human_bytes(backup.stored_bytes)},
+      {"time", human_seconds(backup.seconds)},
+  });
+}
+
+int run(const Options& options, const Globals& globals) {
+  const std::stop_token stop = stop_on_signals();
+  BackupOptions job;
+  job.source = options.source;
+  job.repository = globals.repository;
+  job.instance = options.instance;
+  job.io = globals.io_backend();
+  if (is_server_uri(options.source)) {
+    auto address = make_address(options.source, options.server, "source");
+    if (!address) return report(address.error(), globals);
+    job.server = std::move(*address);
+  }
+  Result<BackupSummary> taken;
+  {
+    TerminalObserver observer(globals.quiet);
+    taken = backup(job, {.observer = &observer, .stop = stop});
+  }
+  if (!taken) return report(taken.error(), globals);
+  if (globals.json) {
+    fmt::print("{}\n", to_json(*taken));
+  } else {
+    print(*taken);
+  }
+  return exit_code::done;
+}
+
+}  // namespace
+
+Verb add_backup(CLI::App& app, const Globals& globals) {
+  auto options = std::make_shared<Options>();
+  app.add_option("SOURCE", options->source,
+                 "redis://, rediss://, valkey:// or valkeys:// URI; or an RDB file, - for stdin")
+      ->required();
+  app.add_option("--name", options->instance, "Instance to keep the backup under")
+      ->type_name("INSTANCE");
+  app.add_option("--layout", options->layout, "How the backup is stored")
+      ->check(CLI::IsMember({"stream"}))
+      ->capture_default_str();
+  add_server_options(app, options->server, "source");
+  return [options, &globals] { return run(*options, globals); };
+}
+
+}  // namespace sluice::tools

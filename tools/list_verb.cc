@@ -1,0 +1,77 @@
+// sluice list
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli.h"
+#include "sluice/catalog.h"
+#include "terminal.h"
+
+namespace sluice::tools {
+namespace {
+
+struct Options {
+  std::string instance;
+  std::string from;
+  std::string to;
+};
+
+Result<std::optional<std::int64_t>> optional_time(const std::string& text) {
+  if (text.empty()) return std::optional<std::int64_t>();
+  const auto time = parse_time(text);
+  if (!time) return std::unexpected(time.error());
+  return std::optional(*time);
+}
+
+void print(const std::vector<BackupSummary>& backups) {
+  std::vector<std::vector<std::string>> rows;
+  for (const BackupSummary& backup : backups) {
+    if (backup.damage) {
+      rows.push_back({backup.id, backup.instance, format_time(backup.started_at_ms), "DAMAGED", "",
+                      "", *backup.damage});
+      continue;
+    }
+    rows.push_back({backup.id, backup.instance, format_time(backup.started_at_ms),
+                    human_count(backup.keys), human_bytes(backup.raw_bytes),
+                    human_bytes(backup.new_bytes),
+                    backup.source.server + " " + backup.source.version});
+  }
+  print_table({"ID", "INSTANCE", "STARTED", ">KEYS", ">RDB", ">STORED", "SERVER"}, rows);
+}
+
+int run(const Options& options, const Globals& globals) {
+  ListOptions query;
+  query.repository = globals.repository;
+  if (!options.instance.empty()) query.instance = options.instance;
+  const auto from = optional_time(options.from);
+  if (!from) return report(from.error(), globals);
+  const auto to = optional_time(options.to);
+  if (!to) return report(to.error(), globals);
+  query.from_ms = *from;
+  query.to_ms = *to;
+
+  const auto backups = list(query);
+  if (!backups) return report(backups.error(), globals);
+  if (globals.json) {
+    fmt::print("{}\n", to_json(*backups));
+  } else if (backups->empty()) {
+    fmt::print("no backups\n");
+  } else {
+    print(*backups);
+  }
+  return exit_code::done;
+}
+
+}  // namespace
+
+Verb add_list(CLI::App& app, const Globals& globals) {
+  auto options = std::make_shared<Options>();
+  app.add_option("--name", options->instance, "Only this instance")->type_name("INSTANCE");
+  app.add_option("--from", options->from, "Started at or after, like 2026-11-22T09:00:00Z")
+      ->type_name("TIME");
+  app.add_option("--to", options->to, "Started at or before")->type_name("TIME");
+  return [options, &globals] { return run(*options, globals); };
+}
+
+}  // namespace sluice::tools

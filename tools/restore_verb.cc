@@ -1,0 +1,126 @@
+// sluice restore BACKUP TARGET
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+
+#include "cli.h"
+#include "server_options.h"
+#include "signals.h"
+#include "sluice/restore.h"
+#include "terminal.h"
+
+namespace sluice::tools {
+namespace {
+
+struct Options {
+  std::string backup;
+  std::string target;
+  std::string mode = "restore";
+  std::string on_conflict = "refuse";
+  bool flush = false;
+  bool yes = false;
+  ServerOptions server;
+};
+
+OnConflict policy(const std::string& name) {
+  if (name == "replace") return OnConflict::replace;
+  if (name == "skip") return OnConflict::skip;
+  return OnConflict::refuse;
+}
+
+/// Asks on the terminal; without one, --yes is needed.
+bool may_flush(const Options& options) {
+  if (!options.flush || options.yes) return true;
+  if (isatty(STDIN_FILENO) == 0) return false;
+  fmt::print(stderr, "Delete every key of the target before restoring? Type yes: ");
+  std::string answer;
+  return std::getline(std::cin, answer) && answer == "yes";
+}
+
+void print(const RestoreResult& result) {
+  std::vector<std::vector<std::string>> rows;
+  const auto add_row = [&rows](const std::string& name, const Ledger& ledger) {
+    rows.push_back({name, human_count(ledger.read), human_count(ledger.written),
+                    human_count(ledger.skipped), human_count(ledger.expired),
+                    human_count(ledger.failed)});
+  };
+  for (const auto& [type, ledger] : result.by_type) add_row(type, ledger);
+  add_row("all", result.total);
+  fmt::print("{} -> {} in {}\n", result.backup, result.target, human_seconds(result.seconds));
+  print_table({"TYPE", ">READ", ">WRITTEN", ">SKIPPED", ">EXPIRED", ">FAILED"}, rows);
+  if (result.functions > 0) fmt::print("function libraries: {}\n", result.functions);
+  for (const std::string& note : result.notes) fmt::print("note: {}\n", note);
+  for (const RestoreFailure& failure : result.failures) {
+    fmt::print("failed: db {} \"{}\": {}\n", failure.db, failure.key, failure.message);
+  }
+  if (result.failure_count > result.failures.size()) {
+    fmt::print("and {} more\n", result.failure_count - result.failures.size());
+  }
+}
+
+int finish(const RestoreResult& result, const Globals& globals) {
+  if (globals.json) {
+    fmt::print("{}\n", to_json(result));
+  } else {
+    print(result);
+  }
+  if (result.interrupted) {
+    Globals said = globals;
+    said.json = false;  // stdout has the result already
+    return report(*result.interrupted, said);
+  }
+  const bool incomplete =
+      result.total.failed > 0 || result.total.skipped > 0 || result.functions_failed > 0;
+  return incomplete ? exit_code::incomplete : exit_code::done;
+}
+
+int run(const Options& options, const Globals& globals) {
+  if (!may_flush(options)) {
+    return report({.stage = Stage::usage,
+                   .code = "not_confirmed",
+                   .message = "--flush deletes every key of the target: confirm with --yes"},
+                  globals);
+  }
+  const std::stop_token stop = stop_on_signals();
+  auto address = make_address(options.target, options.server, "target");
+  if (!address) return report(address.error(), globals);
+  RestoreOptions job;
+  job.repository = globals.repository;
+  job.backup = options.backup;
+  job.target = std::move(*address);
+  job.on_conflict = policy(options.on_conflict);
+  job.flush = options.flush;
+  job.io = globals.io_backend();
+  Result<RestoreResult> result;
+  {
+    TerminalObserver observer(globals.quiet);
+    result = restore(job, {.observer = &observer, .stop = stop});
+  }
+  if (!result) return report(result.error(), globals);
+  return finish(*result, globals);
+}
+
+}  // namespace
+
+Verb add_restore(CLI::App& app, const Globals& globals) {
+  auto options = std::make_shared<Options>();
+  app.add_option("BACKUP", options->backup, "Id, unique prefix, LATEST, INSTANCE@LATEST or @TIME")
+      ->required();
+  app.add_option("TARGET", options->target, "URI of the server to restore into")->required();
+  app.add_option("--mode", options->mode, "How keys are written")
+      ->check(CLI::IsMember({"restore"}))
+      ->capture_default_str();
+  app.add_option("--on-conflict", options->on_conflict,
+                 "When the target holds keys: refuse to start, replace or skip those that exist")
+      ->check(CLI::IsMember({"refuse", "replace", "skip"}))
+      ->capture_default_str();
+  app.add_flag("--flush", options->flush, "Empty the target first");
+  app.add_flag("--yes", options->yes, "Do not ask before --flush");
+  add_server_options(app, options->server, "target");
+  return [options, &globals] { return run(*options, globals); };
+}
+
+}  // namespace sluice::tools

@@ -1,0 +1,86 @@
+#include "server_options.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+
+namespace sluice::tools {
+namespace {
+
+/// The first line of a file.
+Result<std::string> read_password(const std::string& path) {
+  std::ifstream file(path);
+  std::string password;
+  if (!file || !std::getline(file, password)) {
+    return std::unexpected(Error{.stage = Stage::usage,
+                                 .code = "bad_password_file",
+                                 .message = "cannot read a password from " + path});
+  }
+  if (password.ends_with('\r')) password.pop_back();
+  return password;
+}
+
+std::optional<std::string> environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return value;
+}
+
+/// Whether a URI carries a password: a ':' between scheme and '@'.
+bool has_password(const std::string& uri) {
+  const std::size_t begin = uri.find("://");
+  if (begin == std::string::npos) return false;
+  const std::size_t end = uri.find('/', begin + 3);
+  const std::size_t at = uri.substr(0, end).rfind('@');
+  return at != std::string::npos && uri.substr(begin + 3, at - begin - 3).contains(':');
+}
+
+}  // namespace
+
+void add_server_options(CLI::App& app, ServerOptions& options, const std::string& side) {
+  app.add_option("--" + side + "-password-file", options.password_file,
+                 "File whose first line is the password of the " + side)
+      ->type_name("FILE");
+  app.add_option("--cacert", options.tls.cacert, "CA certificate(s) to verify the server with")
+      ->type_name("FILE");
+  app.add_option("--cert", options.tls.cert, "Client certificate")->type_name("FILE");
+  app.add_option("--key", options.tls.key, "Private key of the client certificate")
+      ->type_name("FILE");
+  app.add_option("--sni", options.tls.sni, "Server name to ask for and to verify")
+      ->type_name("NAME");
+  app.add_flag("--insecure", options.tls.insecure, "Do not verify the server's certificate");
+  app.add_option("--timeout", options.timeout_s,
+                 "Give the " + side + " up when it is silent for this many seconds")
+      ->type_name("S")
+      ->check(CLI::Range(0.1, 86'400.0))
+      ->capture_default_str();
+}
+
+Result<ServerAddress> make_address(const std::string& uri, const ServerOptions& options,
+                                   const std::string& side) {
+  ServerAddress address;
+  address.uri = uri;
+  address.tls = options.tls;
+  address.timeout = std::chrono::milliseconds(static_cast<long>(options.timeout_s * 1000));
+  if (has_password(uri)) return address;
+  if (!options.password_file.empty()) {
+    auto password = read_password(options.password_file);
+    if (!password) return std::unexpected(password.error());
+    address.password = std::move(*password);
+    return address;
+  }
+  std::string own = "SLUICE_" + side + "_AUTH";
+  std::ranges::transform(own, own.begin(), [](unsigned char letter) {
+    return static_cast<char>(std::toupper(letter));
+  });
+  for (const std::string& name :
+       {own, std::string("VALKEYCLI_AUTH"), std::string("REDISCLI_AUTH")}) {
+    address.password = environment(name);
+    if (address.password) break;
+  }
+  return address;
+}
+
+}  // namespace sluice::tools

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "sluice/result.h"
+#include "sluice/server.h"
+
+namespace sluice::tools {
+
+/// The options of one live server: TLS, password and time-out.
+struct ServerOptions {
+  TlsSettings tls;
+  std::string password_file;
+  double timeout_s = 60;
+};
+
+/// `side` is "source" or "target".
+void add_server_options(CLI::App& app, ServerOptions& options, const std::string& side);
+
+/// The address with its password: the one in the URI, the password file, SLUICE_<SIDE>_AUTH,
+/// VALKEYCLI_AUTH, REDISCLI_AUTH, whichever comes first.
+[[nodiscard]] Result<ServerAddress> make_address(const std::string& uri,
+                                                 const ServerOptions& options,
+                                                 const std::string& side);
+
+}  // namespace sluice::tools

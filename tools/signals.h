@@ -1,0 +1,17 @@
+#pragma once
+
+#include <stop_token>
+
+namespace sluice::tools {
+
+/// Turns SIGINT and SIGTERM into a request to stop. The first signal asks; a second one of the same
+/// kind ends the process at once, by the signal's default action.
+///
+/// Call before any other thread is started: the signals are blocked everywhere and taken by a
+/// thread of our own, so that no code runs inside a signal handler.
+[[nodiscard]] std::stop_token stop_on_signals();
+
+/// The signal that was taken, 0 when none was.
+[[nodiscard]] int signal_taken();
+
+}  // namespace sluice::tools
