@@ -1,19 +1,14 @@
 // io_uring refused for real: a seccomp filter in a child, as a container's profile would do it.
 
 #include <gtest/gtest.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 
 #include "storage/chunk_reader.h"
 #include "storage/repository.h"
+#include "tests/storage/child.h"
 #include "tests/storage/scratch.h"
 
 namespace sluice::storage {
@@ -28,9 +23,7 @@ bool deny_io_uring(int error_number) {
       BPF_STMT(BPF_RET | BPF_K, answer),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   }};
-  const sock_fprog program{.len = code.size(), .filter = code.data()};
-  return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+  return install_filter(code);
 }
 
 /// Runs in a child: writes and reads a backup. 0 when it fell back and said why.
@@ -59,12 +52,8 @@ int back_up_without_io_uring(const std::filesystem::path& path, int error_number
 TEST(IoDenied, FallsBackToThreadsAndNamesTheCause) {
   for (const int error_number : {EPERM, ENOSYS, EOPNOTSUPP}) {
     const ScratchDirectory scratch;
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(back_up_without_io_uring(scratch.path() / "r", error_number));
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status));
-    EXPECT_EQ(WEXITSTATUS(status), 0) << "with errno " << error_number;
+    const auto body = [&] { return back_up_without_io_uring(scratch.path() / "r", error_number); };
+    EXPECT_EQ(in_child(body), 0) << "with errno " << error_number;
   }
 }
 
