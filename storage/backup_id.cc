@@ -36,6 +36,8 @@ unsigned decimal(std::string_view text, std::size_t at, std::size_t digits) noex
 
 }  // namespace
 
+bool has_text(const BackupId& id) noexcept { return id.time_ms < time_ms_end; }
+
 std::string to_string(const BackupId& id) {
   using namespace std::chrono;  // NOLINT(google-build-using-namespace): calendar arithmetic
   const sys_time<milliseconds> time{milliseconds(id.time_ms)};
@@ -74,7 +76,7 @@ Result<BackupId> make_backup_id(std::optional<BackupId> newest) {
   const auto now_ms = std::chrono::duration_cast<milliseconds>(now).count();
   BackupId id{.time_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(now_ms, 0))};
   if (newest && id.time_ms <= newest->time_ms) id.time_ms = newest->time_ms + 1;
-  if (id.time_ms >= time_ms_end) {
+  if (!has_text(id)) {
     return std::unexpected(Error{.code = Errc::limit_exceeded,
                                  .detail = "backup id: the clock, or the newest id, is at the end "
                                            "of the year 9999"});

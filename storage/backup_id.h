@@ -21,6 +21,9 @@ struct BackupId {
   friend auto operator<=>(const BackupId&, const BackupId&) = default;
 };
 
+/// Whether the id has a text: one read from a file may be anything.
+[[nodiscard]] bool has_text(const BackupId& id) noexcept;
+/// Precondition: has_text(id).
 [[nodiscard]] std::string to_string(const BackupId& id);
 /// nullopt unless `text` is exactly what to_string() gives for some id.
 [[nodiscard]] std::optional<BackupId> parse_backup_id(std::string_view text);

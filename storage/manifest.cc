@@ -85,6 +85,7 @@ Result<void> check_identity(const ManifestHeader& header, std::string_view insta
                             const BackupKey& key, std::array<std::byte, 8> repository,
                             const Cursor& cursor) {
   const BackupId id{.time_ms = header.backup_time_ms, .random = header.backup_random};
+  if (!has_text(id)) return cursor.refuse(Errc::corrupt, "of no backup: its id is out of range");
   if (to_string(id) == key.id && instance == key.instance && header.repository == repository)
     return {};
   return cursor.refuse(Errc::corrupt, fmt::format("of backup {}/{} in repository {}...", instance,
@@ -100,6 +101,7 @@ Result<std::vector<PackRef>> read_packs(std::uint32_t count, Cursor& cursor) {
   for (const ManifestPack& record : records) {
     const PackId id{.backup = {.time_ms = record.backup_time_ms, .random = record.backup_random},
                     .sequence = record.sequence};
+    if (!has_text(id.backup)) return cursor.refuse(Errc::corrupt, "a pack's id is out of range");
     packs.push_back(
         {.id = to_string(id), .file_bytes = record.file_bytes, .digest = record.digest});
   }

@@ -1,0 +1,231 @@
+// Writers that die: whatever they leave, nothing of it is listed, what was listed stays whole, and
+// the next writer clears it.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <chrono>
+#include <thread>
+
+#include "storage/repository.h"
+#include "tests/storage/child.h"
+#include "tests/storage/scratch.h"
+
+namespace sluice::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int died_at_step = 42;
+
+class Crash : public testing::Test {
+ protected:
+  Result<std::unique_ptr<Repository>> open(std::string_view die_at = "") const {
+    OpenOptions options{.create_if_missing = true,
+                        .io = {.depth = 4, .block_bytes = 64 << 10, .decorate = {}},
+                        .on_step = {}};
+    if (!die_at.empty()) {
+      options.on_step = [die_at](std::string_view step) {
+        if (step == die_at) ::_exit(died_at_step);
+      };
+    }
+    return Repository::open(root_, std::move(options));
+  }
+
+  static Result<CommittedBackup> back_up(Repository& repository, std::string_view instance) {
+    auto writer = repository.begin_backup(instance);
+    if (!writer) return std::unexpected(writer.error());
+    for (std::uint64_t i = 0; i < 10; ++i) {
+      if (auto ok = (*writer)->append_chunk(random_bytes(100'000, i), {}); !ok)
+        return std::unexpected(ok.error());
+    }
+    return (*writer)->commit("{}");
+  }
+
+  /// All that is listed is whole. Returns how many that is.
+  std::size_t check_all_listed() const {
+    const auto repository = open();
+    EXPECT_OK(repository);
+    const auto listed = (*repository)->list();
+    EXPECT_OK(listed);
+    for (const BackupInfo& info : *listed) {
+      EXPECT_FALSE(info.damage.has_value()) << to_string(*info.damage);
+      const auto backup = (*repository)->open_backup(info.key);
+      EXPECT_OK(backup);
+      const auto checked = (*repository)->check_backup(*backup, [](const Problem& problem) {
+        ADD_FAILURE() << to_string(problem.error);
+      });
+      EXPECT_OK(checked);
+    }
+    return listed->size();
+  }
+
+  ScratchDirectory scratch_;
+  fs::path root_ = scratch_.path() / "r";
+};
+
+TEST_F(Crash, BeforeTheCommitLeavesNothingListedAndTheNextWriterClears) {
+  ASSERT_OK(back_up(**open(), "a"));
+  const auto before = files_below(root_);
+  for (const std::string_view step :
+       {"head_created", "pack_published", "manifest_published", "before_commit"}) {
+    SCOPED_TRACE(step);
+    const int status = in_child([&] { return back_up(**open(step), "a") ? 0 : 1; });
+    ASSERT_EQ(status, died_at_step);
+    EXPECT_GT(files_below(root_).size(), before.size());
+    EXPECT_EQ(check_all_listed(), 1u);
+
+    auto repository = open();
+    auto writer = (*repository)->begin_backup("b");  // any writer clears for all
+    ASSERT_OK(writer);
+    ASSERT_EQ((*writer)->cleared().backups.size(), 1u);
+    EXPECT_EQ((*writer)->cleared().backups[0].instance, "a");
+    EXPECT_EQ((*writer)->cleared().packs, step == "head_created" ? 0u : 1u);
+    ASSERT_OK((*writer)->abandon());
+    EXPECT_EQ(files_below(root_), before);
+    EXPECT_EQ(check_all_listed(), 1u);
+  }
+}
+
+TEST_F(Crash, InTheMiddleOfAPackLeavesNothingListed) {
+  ASSERT_OK(back_up(**open(), "a"));
+  const auto before = files_below(root_);
+  const int status = in_child([&] {
+    auto repository = open();
+    auto writer = (*repository)->begin_backup("a");
+    for (std::uint64_t i = 0; i < 90; ++i) {  // one pack published, the next begun
+      if (!(*writer)->append_chunk(random_bytes(1 << 20, i), {})) return 1;
+    }
+    ::_exit(died_at_step);
+  });
+  ASSERT_EQ(status, died_at_step);
+  auto repository = open();
+  auto writer = (*repository)->begin_backup("a");
+  ASSERT_OK(writer);
+  EXPECT_EQ((*writer)->cleared().backups.size(), 1u);
+  ASSERT_OK((*writer)->abandon());
+  EXPECT_EQ(files_below(root_), before);
+  EXPECT_EQ(check_all_listed(), 1u);
+}
+
+TEST_F(Crash, AfterTheCommitLosesNothing) {
+  const int status = in_child([&] { return back_up(**open("head_committed"), "a") ? 0 : 1; });
+  ASSERT_EQ(status, died_at_step);
+  EXPECT_EQ(check_all_listed(), 1u);
+  auto repository = open();
+  auto writer = (*repository)->begin_backup("a");
+  ASSERT_OK(writer);
+  EXPECT_TRUE((*writer)->cleared().backups.empty());
+}
+
+TEST_F(Crash, WhileARepositoryIsMadeIsCompletedByTheNextOpen) {
+  const int status = in_child([&] { return open("init_directories") ? 0 : 1; });
+  ASSERT_EQ(status, died_at_step);
+  EXPECT_EQ(Repository::open(root_).error().code, Errc::not_a_repository);
+  ASSERT_OK(back_up(**open(), "a"));
+  EXPECT_EQ(check_all_listed(), 1u);
+}
+
+TEST_F(Crash, WhileABackupIsRemovedIsCompletedByTheNextWriter) {
+  const auto kept = back_up(**open(), "a");
+  ASSERT_OK(kept);
+  const auto before = files_below(root_);
+  const auto doomed = back_up(**open(), "a");
+  ASSERT_OK(doomed);
+  const int status =
+      in_child([&] { return (*open("remove_marked"))->remove_backup(doomed->key) ? 0 : 1; });
+  ASSERT_EQ(status, died_at_step);
+  EXPECT_EQ(check_all_listed(), 1u);
+  auto repository = open();
+  auto writer = (*repository)->begin_backup("b");
+  ASSERT_OK(writer);
+  EXPECT_EQ((*writer)->cleared().backups, (std::vector<BackupKey>{doomed->key}));
+  ASSERT_OK((*writer)->abandon());
+  EXPECT_EQ(files_below(root_), before);
+}
+
+TEST_F(Crash, StrayPacksAndTemporaryFilesAreClearedAndForeignFilesAreLeft) {
+  ASSERT_OK(back_up(**open(), "a"));
+  const auto before = files_below(root_);
+  write_file(root_ / "packs/07/20200101T000000000Z-00000007-00000000", bytes_of("stray"));
+  write_file(root_ / "packs/07/.new-20200101T000000000Z-00000007-00000001", bytes_of("stray"));
+  write_file(root_ / "tmp/old", bytes_of("stale"));
+  fs::create_directories(root_ / "instances/a/20200101T000000000Z-00000008");
+  write_file(root_ / "packs/07/notes.txt", bytes_of("not ours"));
+  auto repository = open();
+  auto writer = (*repository)->begin_backup("a");
+  ASSERT_OK(writer);
+  EXPECT_EQ((*writer)->cleared().packs, 2u);
+  EXPECT_EQ((*writer)->cleared().bytes, 10u);
+  EXPECT_EQ((*writer)->cleared().files, 1u);
+  EXPECT_EQ((*writer)->cleared().backups.size(), 1u) << "the directory without HEAD";
+  ASSERT_OK((*writer)->abandon());
+  EXPECT_TRUE(fs::exists(root_ / "packs/07/notes.txt"));
+  fs::remove(root_ / "packs/07/notes.txt");
+  EXPECT_EQ(files_below(root_), before);
+}
+
+TEST_F(Crash, KilledAtAnyMomentLosesNothingThatWasListed) {
+  std::mt19937 random(20);
+  std::size_t listed = 0;
+  for (int round = 0; round < 10; ++round) {
+    SCOPED_TRACE(round);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      auto repository = open();
+      while (repository && back_up(**repository, "a")) {
+      }
+      ::_exit(1);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20 + random() % 300));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    const std::size_t now = check_all_listed();
+    EXPECT_GE(now, listed);
+    ASSERT_OK(back_up(**open(), "a")) << "works without help";
+    listed = now + 1;
+    EXPECT_EQ(check_all_listed(), listed);
+  }
+}
+
+TEST_F(Crash, TwoInstancesAreBackedUpAtOnce) {
+  auto repository = open();
+  auto first = (*repository)->begin_backup("a");
+  ASSERT_OK(first);
+  ASSERT_OK((*first)->append_chunk(random_bytes(100'000, 1), {}));
+  auto second = (*repository)->begin_backup("b");
+  ASSERT_OK(second);
+  EXPECT_TRUE((*second)->cleared().backups.empty());
+  ASSERT_OK((*second)->append_chunk(random_bytes(100'000, 2), {}));
+  ASSERT_OK((*first)->commit("{}"));
+  ASSERT_OK((*second)->commit("{}"));
+  EXPECT_EQ(check_all_listed(), 2u);
+}
+
+TEST_F(Crash, ASecondBackupOfTheSameInstanceIsRefusedWhileTheFirstLives) {
+  auto repository = open();
+  auto first = (*repository)->begin_backup("a");
+  ASSERT_OK(first);
+  const int status = in_child([&] {
+    auto other = open();
+    const auto second = (*other)->begin_backup("a");
+    if (second || second.error().code != Errc::busy) return 1;
+    return second.error().detail.contains("pid " + std::to_string(::getppid()) + " on ") ? 0 : 2;
+  });
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ((*repository)->remove_backup((*first)->key()).error().code, Errc::busy);
+  ASSERT_OK((*first)->commit("{}"));
+  ASSERT_OK((*repository)->begin_backup("a"));
+}
+
+TEST_F(Crash, AWriterThatWasTakenOverDoesNotCommit) {
+  auto repository = open();
+  auto writer = (*repository)->begin_backup("a");
+  ASSERT_OK(writer);
+  fs::remove(root_ / "instances/a" / (*writer)->key().id / "HEAD");
+  EXPECT_EQ((*writer)->commit("{}").error().code, Errc::busy);
+  EXPECT_EQ((*writer)->commit("{}").error().code, Errc::busy) << "errors are sticky";
+}
+
+}  // namespace
+}  // namespace sluice::storage

@@ -1,0 +1,137 @@
+// Disks that fail: an error at any write or sync of a backup, and nothing of it is ever listed.
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "storage/chunk_reader.h"
+#include "storage/repository.h"
+#include "tests/storage/faulty_driver.h"
+#include "tests/storage/scratch.h"
+
+namespace sluice::storage {
+namespace {
+
+class FaultOnEachBackend : public testing::TestWithParam<IoBackend> {
+ protected:
+  FaultOnEachBackend() {
+    auto opened = open({});
+    EXPECT_OK(back_up(*opened));  // one that must stay
+  }
+
+  std::unique_ptr<Repository> open(std::shared_ptr<Faults> faults) {
+    IoOptions io{.backend = GetParam(), .depth = 3, .block_bytes = 4096, .decorate = {}};
+    if (faults) io.decorate = inject(std::move(faults));
+    auto repository = Repository::open(scratch_.path() / "r",
+                                       {.create_if_missing = true, .io = io, .on_step = {}});
+    EXPECT_OK(repository);
+    return *std::move(repository);
+  }
+
+  static Result<CommittedBackup> back_up(Repository& repository) {
+    auto writer = repository.begin_backup("a");
+    if (!writer) return std::unexpected(writer.error());
+    for (std::uint64_t i = 0; i < 5; ++i) {
+      if (auto ok = (*writer)->append_chunk(random_bytes(5000, i), {}); !ok)
+        return std::unexpected(ok.error());
+    }
+    return (*writer)->commit("{}");
+  }
+
+  /// Only the first backup is listed, it is whole, and nothing else is left.
+  void expect_only_the_first() {
+    const auto repository = open({});
+    const auto listed = repository->list();
+    ASSERT_OK(listed);
+    ASSERT_EQ(listed->size(), 1u);
+    const auto backup = repository->open_backup(listed->front().key);
+    ASSERT_OK(backup);
+    EXPECT_EQ(repository->check_backup(*backup, [](const Problem&) {})->problems, 0u);
+    EXPECT_EQ(files_below(scratch_.path()).size(), 5u) << "FORMAT, HEAD, 2 manifests, 1 pack";
+  }
+
+  ScratchDirectory scratch_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Io, FaultOnEachBackend,
+                         testing::Values(IoBackend::io_uring, IoBackend::threads),
+                         [](const auto& chosen) {
+                           return chosen.param == IoBackend::threads ? "threads" : "io_uring";
+                         });
+
+TEST_P(FaultOnEachBackend, AFullDiskAtAnyWriteListsNothingAndLeavesNothing) {
+  for (int n = 1;; ++n) {
+    SCOPED_TRACE(n);
+    auto faults = std::make_shared<Faults>();
+    faults->fail_write = n;
+    faults->error = ENOSPC;
+    const auto result = back_up(*open(faults));
+    if (faults->writes < n) {
+      EXPECT_OK(result);
+      EXPECT_GT(n, 6) << "blocks of the pack, both manifests";
+      break;
+    }
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, std::errc::no_space_on_device);
+    EXPECT_NE(result.error().detail.find(scratch_.path().string()), std::string::npos);
+    expect_only_the_first();
+  }
+}
+
+TEST_P(FaultOnEachBackend, AFailedSyncListsNothingAndLeavesNothing) {
+  for (int n = 1;; ++n) {
+    SCOPED_TRACE(n);
+    auto faults = std::make_shared<Faults>();
+    faults->fail_sync = n;
+    const auto result = back_up(*open(faults));
+    if (faults->syncs < n) {
+      EXPECT_OK(result);
+      EXPECT_EQ(n, 7) << "pack, manifest and copy, each with its directory";
+      break;
+    }
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, std::errc::io_error);
+    EXPECT_NE(result.error().detail.find("sync"), std::string::npos) << result.error().detail;
+    expect_only_the_first();
+  }
+}
+
+TEST_P(FaultOnEachBackend, ShortAndInterruptedWritesChangeNothing) {
+  auto faults = std::make_shared<Faults>();
+  faults->short_transfers = true;
+  faults->interrupt_every = 3;
+  const auto repository = open(faults);
+  const auto committed = back_up(*repository);
+  ASSERT_OK(committed);
+  const auto backup = repository->open_backup(committed->key);
+  ASSERT_OK(backup);
+  const auto checked = repository->check_backup(
+      *backup, [](const Problem& problem) { ADD_FAILURE() << to_string(problem.error); });
+  EXPECT_EQ(checked->problems, 0u);
+}
+
+TEST_P(FaultOnEachBackend, AReadErrorCostsTheChunksItHitsAndNoOther) {
+  auto faults = std::make_shared<Faults>();
+  const auto repository = open(faults);
+  const auto listed = repository->list();
+  const auto backup = repository->open_backup(listed->front().key);
+  ASSERT_OK(backup);
+  faults->fail_read = 3;  // bytes 8192 to 12288 after the pack header: chunks 1 and 2
+  auto reader = ChunkReader::open(*repository, *backup);
+  ASSERT_OK(reader);
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    SCOPED_TRACE(i);
+    const auto chunk = (*reader)->next();
+    if (i == 1 || i == 2) {
+      ASSERT_FALSE(chunk);
+      EXPECT_EQ(chunk.error().code, std::errc::io_error);
+      EXPECT_NE(chunk.error().detail.find("chunk " + std::to_string(i)), std::string::npos);
+    } else {
+      ASSERT_OK(chunk);
+      EXPECT_TRUE(std::ranges::equal((*chunk)->raw, random_bytes(5000, i)));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sluice::storage

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cerrno>
+#include <deque>
+#include <memory>
+#include <utility>
+
+#include "storage/io_queue.h"
+
+namespace sluice::storage {
+
+/// What goes wrong, counted over all queues that share it. Zero: never.
+struct Faults {
+  int fail_write = 0;  ///< The n-th write attempt fails with `error`.
+  int fail_read = 0;
+  int fail_sync = 0;  ///< The n-th fsync or fdatasync.
+  int error = EIO;
+  int interrupt_every = 0;       ///< Every n-th attempt comes back with EINTR, undone.
+  bool short_transfers = false;  ///< Each attempt above 512 bytes is cut to a third.
+
+  int writes = 0;
+  int reads = 0;
+  int syncs = 0;
+  int attempts = 0;
+};
+
+/// Stands between the queue and a real driver, and lies as told.
+class FaultyDriver final : public IoDriver {
+ public:
+  FaultyDriver(std::unique_ptr<IoDriver> inner, std::shared_ptr<Faults> faults)
+      : inner_(std::move(inner)), faults_(std::move(faults)) {}
+
+  [[nodiscard]] IoKind kind() const noexcept override { return inner_->kind(); }
+  bool register_blocks(std::span<std::byte> memory, std::size_t block_bytes) override {
+    return inner_->register_blocks(memory, block_bytes);
+  }
+
+  void start(const IoAttempt& attempt) override {
+    if (const int error = verdict(attempt); error != 0) {
+      lies_.push_back({.request = attempt.request, .result = -error});
+      return;
+    }
+    IoAttempt real = attempt;
+    if (faults_->short_transfers && real.buffer.size() > 512)
+      real.buffer = real.buffer.first(real.buffer.size() / 3);
+    inner_->start(real);
+  }
+
+  [[nodiscard]] IoCompletion reap() override {
+    if (lies_.empty()) return inner_->reap();
+    const IoCompletion lie = lies_.front();
+    lies_.pop_front();
+    return lie;
+  }
+
+ private:
+  int verdict(const IoAttempt& attempt) {
+    Faults& faults = *faults_;
+    ++faults.attempts;
+    if (faults.interrupt_every > 0 && faults.attempts % faults.interrupt_every == 0) return EINTR;
+    switch (attempt.op) {
+      case IoOp::read: return ++faults.reads == faults.fail_read ? faults.error : 0;
+      case IoOp::write: return ++faults.writes == faults.fail_write ? faults.error : 0;
+      case IoOp::sync_data:
+      case IoOp::sync_all: return ++faults.syncs == faults.fail_sync ? faults.error : 0;
+    }
+    return 0;
+  }
+
+  std::unique_ptr<IoDriver> inner_;
+  std::shared_ptr<Faults> faults_;
+  std::deque<IoCompletion> lies_;
+};
+
+/// IoOptions::decorate that puts `faults` in the way.
+inline auto inject(std::shared_ptr<Faults> faults) {
+  return [faults](std::unique_ptr<IoDriver> driver) -> std::unique_ptr<IoDriver> {
+    return std::make_unique<FaultyDriver>(std::move(driver), faults);
+  };
+}
+
+}  // namespace sluice::storage

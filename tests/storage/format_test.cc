@@ -1,0 +1,219 @@
+// Golden bytes: what a released program wrote must be what a later one expects.
+
+#include "storage/format.h"
+
+#include <gtest/gtest.h>
+
+#include "storage/backup_id.h"
+#include "storage/checksum.h"
+#include "storage/chunk_codec.h"
+#include "storage/head.h"
+#include "storage/pack_writer.h"
+#include "storage/repository_mark.h"
+#include "storage/sealed_text.h"
+#include "tests/storage/scratch.h"
+
+namespace sluice::storage {
+namespace {
+
+template <class T>
+std::string hex_of(const T& value) {
+  return to_hex(std::as_bytes(std::span(&value, 1)));
+}
+
+constexpr BackupId sample_id{.time_ms = 1'700'000'000'123, .random = 0xdeadbeef};
+constexpr std::string_view sample_text = "20231114T221320123Z-deadbeef";
+
+TEST(Format, APackHeaderHasTheseBytes) {
+  std::array<std::byte, 8> repository{};
+  for (std::size_t i = 0; i < 8; ++i) repository[i] = static_cast<std::byte>(0xa0 + i);
+  const auto header = make_pack_header({.backup = sample_id, .sequence = 2}, repository);
+  EXPECT_EQ(hex_of(header),
+            "534c55494345504b"  // SLUICEPK
+            "0000"
+            "0100"
+            "00000000"          // 0.1, no flags
+            "a0a1a2a3a4a5a6a7"  // repository
+            "7b68e5cf8b010000"
+            "efbeadde"
+            "02000000"                          // pack id
+            "00000000000000000000000000000000"  // salt
+            "7dd5102389391187");
+}
+
+TEST(Format, ABlobHasTheseBytes) {
+  ChunkEncoder encoder;
+  const auto chunk = encoder.encode(bytes_of("hello"), 3);
+  ASSERT_OK(chunk);
+  EXPECT_EQ(hex_of(chunk->header),
+            "534c4242"
+            "01"
+            "01"
+            "00"
+            "00"  // SLBB, version, chunk, stored as is, no flags
+            "03000000"
+            "05000000"
+            "05000000"  // ordinal, stored, raw
+            "31e1ed94"
+            "fddc625c55e85595"
+            "0000000000000000000000000000000000000000000000000000000000000000");
+  const auto text = bytes_of("hello");
+  EXPECT_TRUE(std::ranges::equal(chunk->stored, text));
+}
+
+TEST(Format, TheSmallerMagicsAndTheLimitsAreThese) {
+  EXPECT_EQ(hex_of(format::manifest_magic), "534c554943454d46");
+  EXPECT_EQ(hex_of(format::footer_magic), "534c4654");
+  EXPECT_EQ(hex_of(format::trailer_magic), "534c5045");
+  EXPECT_EQ(format::pack_target_bytes, 67'108'864u);
+  EXPECT_EQ(format::chunk_raw_bytes_max, 4'194'304u);
+  EXPECT_EQ(format::version_major, 0);
+  EXPECT_EQ(format::version_minor, 1);
+}
+
+TEST(Format, DigestsReadAsXxhsumPrintsThem) {
+  EXPECT_EQ(to_hex(xxh3_128({})), "99aa06d3014798d86001c324468d497f");
+  EXPECT_EQ(xxh3_64({}), 0x2d06800538d394c2u);
+}
+
+TEST(Format, HexIsReadStrictly) {
+  std::array<std::byte, 2> bytes{};
+  EXPECT_TRUE(from_hex("0aff", bytes));
+  for (const char* bad : {"0AFF", "0aff0", "0af", "0ag0", ""}) EXPECT_FALSE(from_hex(bad, bytes));
+}
+
+TEST(BackupId, HasATextThatSortsAndReadsBack) {
+  EXPECT_EQ(to_string(sample_id), sample_text);
+  EXPECT_EQ(parse_backup_id(sample_text), sample_id);
+  const PackId pack{.backup = sample_id, .sequence = 0x1f};
+  EXPECT_EQ(to_string(pack), std::string(sample_text) + "-0000001f");
+  EXPECT_EQ(parse_pack_id(to_string(pack)), pack);
+  EXPECT_EQ(shard_of(pack), (0xefU + 0x1fU) % 256);
+}
+
+TEST(BackupId, RefusesWhatIsNotExactlyAnId) {
+  for (const char* bad :
+       {"", "20231114T221320123Z", "20231114T221320123Z-DEADBEEF", "20231314T221320123Z-deadbeef",
+        "20230230T221320123Z-deadbeef", "20231114T251320123Z-deadbeef",
+        "20231114T221360123Z-deadbeef", "2023111-T221320123Z-deadbeef",
+        "20231114T221320123Z-deadbeef0", "19231114T221320123Z-deadbeef"})
+    EXPECT_FALSE(parse_backup_id(bad)) << bad;
+  EXPECT_FALSE(parse_pack_id(std::string(sample_text) + "-1"));
+}
+
+TEST(BackupId, IsAboveTheNewestEvenWhenTheClockIsBehind) {
+  const BackupId future{.time_ms = 32'000'000'000'000, .random = 9};
+  EXPECT_EQ(make_backup_id(future)->time_ms, future.time_ms + 1);
+  const BackupId last{.time_ms = 253'402'300'799'999};
+  EXPECT_EQ(make_backup_id(last).error().code, Errc::limit_exceeded);
+}
+
+TEST(ChunkCodec, CompressesOnlyWhatBecomesSmaller) {
+  ChunkEncoder encoder;
+  const auto dense = random_bytes(100'000, 1);
+  EXPECT_EQ(encoder.encode(dense, 0)->header.stored_bytes, 100'000u);
+  const auto sparse = compressible_bytes(100'000, 1);
+  EXPECT_LT(encoder.encode(sparse, 0)->header.stored_bytes, 70'000u);
+}
+
+TEST(ChunkCodec, RefusesWhatItDoesNotKnow) {
+  ChunkEncoder encoder;
+  const auto text = bytes_of("hello");
+  const auto chunk = encoder.encode(text, 0);
+  const auto verdict = [&](auto change) {
+    format::BlobHeader header = chunk->header;
+    change(header);
+    header.header_checksum = checksum_of(header);
+    return check_blob_header(header, "here").error().code;
+  };
+  EXPECT_EQ(verdict([](auto& h) { h.version = 2; }), Errc::unsupported_format);
+  EXPECT_EQ(verdict([](auto& h) { h.type = 2; }), Errc::unsupported_feature);
+  EXPECT_EQ(verdict([](auto& h) { h.codec = 2; }), Errc::unsupported_feature);
+  EXPECT_EQ(verdict([](auto& h) { h.flags = 1; }), Errc::unsupported_feature);
+  EXPECT_EQ(verdict([](auto& h) { h.raw_bytes = UINT32_MAX; }), Errc::limit_exceeded);
+  EXPECT_EQ(verdict([](auto& h) { h.stored_bytes = UINT32_MAX; }), Errc::limit_exceeded);
+}
+
+TEST(ChunkCodec, AHostileBlockDecodesToAnErrorNeverPastItsBuffer) {
+  std::vector<std::byte> scratch(1000);
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    const auto stored = random_bytes(1 + seed % 200, seed);
+    format::BlobHeader header;
+    header.codec = 1;
+    header.stored_bytes = static_cast<std::uint32_t>(stored.size());
+    header.raw_bytes = 1000;
+    header.checksum = xxh3_64(stored);
+    const auto raw = decode_blob(header, stored, scratch, "here");
+    if (!raw) {
+      EXPECT_EQ(raw.error().code, Errc::corrupt);
+    }
+  }
+}
+
+RepositoryMark sample_mark() {
+  return {
+      .repository_id = "000102030405060708090a0b0c0d0e0f", .major = 0, .minor = 1, .required = {}};
+}
+
+TEST(RepositoryMark, HasThisText) {
+  const std::string text = serialize(sample_mark());
+  EXPECT_EQ(text.substr(0, text.find('\n')),
+            R"({"magic":"sluice-repository","repository_id":"000102030405060708090a0b0c0d0e0f",)"
+            R"("format_major":0,"format_minor":1,)"
+            R"("required_features":{"read":[],"write":[],"gc":[],"check":[]}})");
+}
+
+TEST(RepositoryMark, RefusesAnotherMajorAndNamesIt) {
+  RepositoryMark mark = sample_mark();
+  mark.major = 7;
+  const auto parsed = parse_mark(serialize(mark), "FORMAT");
+  EXPECT_EQ(parsed.error().code, Errc::unsupported_format);
+  EXPECT_NE(parsed.error().detail.find("format 7.1"), std::string::npos) << parsed.error().detail;
+}
+
+TEST(RepositoryMark, RefusesOnlyTheOperationThatNeedsAnUnknownFeature) {
+  RepositoryMark mark = sample_mark();
+  mark.required[static_cast<std::size_t>(Operation::gc)] = {"shared-packs"};
+  const auto parsed = parse_mark(serialize(mark), "FORMAT");
+  ASSERT_OK(parsed);
+  EXPECT_OK(check_features(*parsed, Operation::read, "FORMAT"));
+  const auto refused = check_features(*parsed, Operation::gc, "FORMAT");
+  EXPECT_EQ(refused.error().code, Errc::unsupported_feature);
+  EXPECT_NE(refused.error().detail.find("shared-packs"), std::string::npos);
+}
+
+TEST(RepositoryMark, IgnoresFieldsItDoesNotKnow) {
+  const std::string text =
+      R"({"magic":"sluice-repository","repository_id":"000102030405060708090a0b0c0d0e0f",)"
+      R"("format_major":0,"format_minor":9,"key_slots":[],"required_features":{}})";
+  EXPECT_OK(parse_mark(seal(text), "FORMAT"));
+}
+
+TEST(RepositoryMark, RefusesWhatIsSealedButNotAMark) {
+  for (const char* text :
+       {"", "[]", "{}", "null", R"({"magic":"sluice-repository"})",
+        R"({"magic":"sluice-repository","format_major":-1,"format_minor":0})",
+        R"({"magic":"sluice-repository","format_major":0,"format_minor":0,"repository_id":"x"})"})
+    EXPECT_EQ(parse_mark(seal(text), "FORMAT").error().code, Errc::corrupt) << text;
+}
+
+TEST(Head, ReadsBackWhatWasWritten) {
+  Head head{.state = HeadState::committed,
+            .generation = 2,
+            .repository_id = "r",
+            .key = {.instance = "a", .id = std::string(sample_text)},
+            .owner = {.host = "h", .pid = 7, .boot_id = "b"},
+            .started_at_ms = 5,
+            .manifest_digest = xxh3_128({})};
+  const auto parsed = parse_head(serialize(head), "HEAD");
+  ASSERT_OK(parsed);
+  EXPECT_EQ(serialize(*parsed), serialize(head));
+  EXPECT_EQ(parse_head(seal(R"({"magic":"sluice-head","state":"fenced"})"), "HEAD").error().code,
+            Errc::unsupported_format);
+  EXPECT_EQ(parse_head(seal("{}"), "HEAD").error().code, Errc::corrupt);
+  EXPECT_EQ(parse_head(seal(R"({"magic":"sluice-head","state":"running"})"), "HEAD").error().code,
+            Errc::corrupt);
+}
+
+}  // namespace
+}  // namespace sluice::storage
