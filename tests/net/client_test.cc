@@ -189,11 +189,11 @@ TEST(ServerInfo, TellsTheFlavorsApart) {
 
 TEST(ServerInfo, TakesAnyText) {
   for (const std::string_view text :
-       {"", "\n", ":", "redis_version", "redis_version:", "redis_version:x",
-        "redis_version:99999999999.1.2", "redis_version:7..", "#a:b\r\n\r\n:\r\n"}) {
-    const auto info = parse_server_info(text);
-    EXPECT_EQ(info.minor, text.contains("99") ? 0u : info.minor);
+       {"", "\n", ":", "redis_version", "redis_version:", "redis_version:x", "redis_version:7..",
+        "#a:b\r\n\r\n:\r\n"}) {
+    EXPECT_EQ(parse_server_info(text).minor, 0u);
   }
+  EXPECT_EQ(parse_server_info("redis_version:99999999999.1.2").major, 0u);
   EXPECT_EQ(parse_server_info("redis_version:255.255.255").major, 255u);
 }
 

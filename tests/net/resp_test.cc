@@ -123,7 +123,7 @@ TEST(ReplyParser, SurvivesEveryFlippedByte) {
 
 TEST(EncodeCommand, CountsBytes) {
   EXPECT_EQ(encode_command({"SET", std::string_view("a\0\r\n", 4), ""}),
-            std::string("*3\r\n$3\r\nSET\r\n$4\r\na\0\r\n\r\n$0\r\n\r\n", 31));
+            std::string("*3\r\n$3\r\nSET\r\n$4\r\na\0\r\n\r\n$0\r\n\r\n", 29));
 }
 
 }  // namespace
