@@ -175,14 +175,20 @@ Parser::Step Parser::take_text(std::span<const std::byte>& text, std::uint64_t b
                                       " bytes, at most " + std::to_string(bytes_max) +
                                       " are accepted here");
     }
-    collected_.clear();
-    constexpr std::size_t keep_bytes_max = 1 << 20;
-    if (collected_.capacity() > keep_bytes_max) collected_.shrink_to_fit();
+    empty(collected_);
+    empty(plain_);
   }
   std::span<const std::byte> stored;
   if (const Step taken = collect(stored); taken != Step::ok) return taken;
   string_state_ = StringState::length;
   return decode_text(stored, text);
+}
+
+// Keeps the memory for the next one, unless it is much.
+void Parser::empty(std::vector<std::byte>& buffer) {
+  constexpr std::size_t keep_bytes_max = 1 << 20;
+  buffer.clear();
+  if (buffer.capacity() > keep_bytes_max) buffer.shrink_to_fit();
 }
 
 Parser::Step Parser::collect(std::span<const std::byte>& bytes) {
