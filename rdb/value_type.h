@@ -76,7 +76,7 @@ struct ValueType {
   std::string_view name;    ///< The servers' own name, without RDB_TYPE_, in lower case.
   LogicalType logical{};    ///< What a client sees.
   std::uint16_t since = 0;  ///< First RDB version that has it.
-  bool in_dump = true;      ///< May stand in a DUMP payload.
+  bool in_dump = true;      ///< May stand in a DUMP payload; so may all that are read today.
   Program program;
 };
 
