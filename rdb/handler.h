@@ -67,7 +67,8 @@ class Handler {
   /// A key begins. Followed by on_value_part() calls and one on_record_end().
   virtual bool on_record_begin(const RecordHeader&) { return true; }
   /// Bytes of the serialised value exactly as in the stream, in order, without the type byte. How
-  /// they are cut depends on how the stream was fed; put together they do not.
+  /// they are cut depends on how the stream was fed; put together they do not. So does how much of
+  /// a value came before an error in it: parts without their on_record_end() are to be dropped.
   virtual bool on_value_part(std::span<const std::byte> /*part*/) { return true; }
   /// The key is complete; `offset` is that of the first byte after it.
   virtual bool on_record_end(std::uint64_t /*offset*/) { return true; }

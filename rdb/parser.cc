@@ -110,6 +110,7 @@ Parser::Step Parser::begin_opcode(const Opcode& opcode) {
   opcode_ = &opcode;
   field_ = 0;
   text_ = 0;
+  for (auto& text : texts_) empty(text);
   if (opcode.before_key && !has_prefix_) {
     has_prefix_ = true;
     pending_.offset = token_offset_;
@@ -271,7 +272,7 @@ Parser::Step Parser::step_value() {
   in_record_ = false;
   has_prefix_ = false;
   pending_ = {};
-  key_meta_.clear();
+  empty(key_meta_);
   ++records_;
   state_ = State::opcode;
   return told(handler_.on_record_end(here()));

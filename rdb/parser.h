@@ -32,8 +32,10 @@ struct Limits {
 ///     }
 ///
 /// Source:  Redis src/rdb.c rdbLoadRioWithLoadingCtx(), Valkey src/rdb.c.
-/// Memory:  a few hundred bytes, plus a key, aux string, function or KEY_META block while it is
-///          incomplete; never more than twice the bytes that were fed.
+/// Memory:  a kilobyte, plus the key, aux field, function or KEY_META block being read: only as
+/// much
+///          as has arrived of it, and what LZF, at most 88 times as much, makes of that. Buffers
+///          above 1 MiB are given back when the next of their kind comes.
 /// Errors:  sticky. After a failure every later call returns the same Error.
 /// Threads: none; one parser, one thread at a time.
 class Parser {
@@ -88,6 +90,7 @@ class Parser {
   Step skip_string();
   Step take_text(std::span<const std::byte>& text, std::uint64_t bytes_max);
   Step collect(std::span<const std::byte>& bytes);
+  static void empty(std::vector<std::byte>& buffer);
   Step decode_text(std::span<const std::byte> stored, std::span<const std::byte>& text);
 
   // States.

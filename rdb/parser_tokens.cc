@@ -62,6 +62,13 @@ Parser::Step Parser::take_raw_len(std::uint64_t& value, bool& special) {
   if (held_size_ == 0 && at_ == end_) return Step::more;
   const auto first = std::to_integer<unsigned>(held_size_ > 0 ? held_[0] : *at_);
   const unsigned form = first >> 6;
+  if (form == 0) {  // the most common by far
+    token_offset_ = here();
+    ++at_;
+    special = false;
+    value = first;
+    return Step::ok;
+  }
   std::size_t size = 1;
   if (form == 1) size = 2;
   if (form == 2) {
@@ -143,6 +150,15 @@ Parser::Step Parser::take_string_head() {
 }
 
 Parser::Step Parser::skip_string() {
+  // A short string that is all here needs none of the states.
+  if (string_state_ == StringState::length && held_size_ == 0 && at_ != end_) {
+    const auto size = std::to_integer<std::ptrdiff_t>(*at_);
+    if (size < 0x40 && size < end_ - at_) {
+      token_offset_ = here();
+      at_ += 1 + size;
+      return Step::ok;
+    }
+  }
   if (string_state_ != StringState::payload) {
     if (const Step taken = take_string_head(); taken != Step::ok) return taken;
   }
@@ -159,14 +175,20 @@ Parser::Step Parser::take_text(std::span<const std::byte>& text, std::uint64_t b
                                       " bytes, at most " + std::to_string(bytes_max) +
                                       " are accepted here");
     }
-    collected_.clear();
-    constexpr std::size_t keep_bytes_max = 1 << 20;
-    if (collected_.capacity() > keep_bytes_max) collected_.shrink_to_fit();
+    empty(collected_);
+    empty(plain_);
   }
   std::span<const std::byte> stored;
   if (const Step taken = collect(stored); taken != Step::ok) return taken;
   string_state_ = StringState::length;
   return decode_text(stored, text);
+}
+
+// Keeps the memory for the next one, unless it is much.
+void Parser::empty(std::vector<std::byte>& buffer) {
+  constexpr std::size_t keep_bytes_max = 1 << 20;
+  buffer.clear();
+  if (buffer.capacity() > keep_bytes_max) buffer.shrink_to_fit();
 }
 
 Parser::Step Parser::collect(std::span<const std::byte>& bytes) {

@@ -84,10 +84,10 @@ constexpr std::array common_types{
 };
 
 constexpr std::array redis_types{
-    // The two of the 7.4 release candidates; released servers read no DUMP payload of them.
-    ValueType{22, "hash_metadata_pre_ga", L::hash, 12, false,
+    // The two of the 7.4 release candidates; released servers read them too, also in RESTORE.
+    ValueType{22, "hash_metadata_pre_ga", L::hash, 12, true,
               Program{count, loop, len, str, str, next}},
-    ValueType{23, "hash_listpack_ex_pre_ga", L::hash, 12, false, one_string},
+    ValueType{23, "hash_listpack_ex_pre_ga", L::hash, 12, true, one_string},
     ValueType{24, "hash_metadata", L::hash, 12, true,
               Program{fixed8, count, loop, len, str, str, next}},
     ValueType{25, "hash_listpack_ex", L::hash, 12, true, Program{fixed8, str}},

@@ -38,6 +38,9 @@ enum class Op : std::uint8_t {
   module_items,  ///< Module opcodes and their payloads up to opcode 0.
 };
 
+/// Deepest nesting of loops in any program; the ids of a stream's consumers need three.
+inline constexpr std::size_t loop_depth_max = 4;
+
 /// A program with the jumps of its loops worked out.
 struct Program {
   static constexpr std::size_t ops_max = 64;
@@ -46,8 +49,10 @@ struct Program {
   std::array<std::uint8_t, ops_max> jump{};  ///< loop: past its next. next: its body's first op.
 
   constexpr Program() = default;
-  constexpr Program(std::initializer_list<Op> list) {
-    std::array<std::uint8_t, 8> open{};
+  /// Evaluated by the compiler, which refuses what is too long, too deep or not closed: the parser
+  /// need not check.
+  consteval Program(std::initializer_list<Op> list) {
+    std::array<std::uint8_t, loop_depth_max> open{};
     std::size_t depth = 0;
     std::uint8_t at = 0;
     for (const Op op : list) {
@@ -60,6 +65,7 @@ struct Program {
       }
       ++at;
     }
+    if (depth != 0) throw "a loop without its next";
     ops[at] = Op::end;
   }
 };
@@ -70,7 +76,7 @@ struct ValueType {
   std::string_view name;    ///< The servers' own name, without RDB_TYPE_, in lower case.
   LogicalType logical{};    ///< What a client sees.
   std::uint16_t since = 0;  ///< First RDB version that has it.
-  bool in_dump = true;      ///< May stand in a DUMP payload.
+  bool in_dump = true;      ///< May stand in a DUMP payload; so may all that are read today.
   Program program;
 };
 
@@ -78,8 +84,5 @@ struct ValueType {
 ///
 /// Source: Redis src/rdb.h, Valkey src/rdb.h. 22 and 23 differ between the dialects.
 [[nodiscard]] const ValueType* find_value_type(Dialect dialect, std::uint8_t number) noexcept;
-
-/// Deepest nesting of loops in any program; a stream's consumer groups need two.
-inline constexpr std::size_t loop_depth_max = 4;
 
 }  // namespace sluice::rdb

@@ -220,8 +220,10 @@ TEST(Errc, Stopped) {
 }
 
 TEST(Errc, NotRepresentable) {
+  ValueType by_reference;
+  by_reference.in_dump = false;
   RecordHeader record;
-  record.type = find_value_type(Dialect::redis, 22);
+  record.type = &by_reference;
   EXPECT_EQ(DumpPayload::begin(record).error().code, Errc::not_representable);
 }
 
