@@ -27,6 +27,23 @@ void tell_cleared(const storage::Cleared& cleared, const engine::ProgressMeter& 
                            cleared.backups.size(), cleared.packs, cleared.bytes));
 }
 
+/// A file may go on after its RDB (an AOF does); what a server announces as its snapshot may not. A
+/// damaged version in the header could otherwise hide that the checksum was never looked at.
+Result<void> judge_trailing(std::uint64_t bytes, bool from_server,
+                            const engine::ProgressMeter& meter) {
+  if (bytes == 0) return {};
+  if (from_server) {
+    return std::unexpected(
+        Error{.stage = Stage::rdb,
+              .code = "trailing_bytes",
+              .message = fmt::format("the snapshot goes on for {} bytes after its end: it was "
+                                     "damaged on the way; run this again",
+                                     bytes)});
+  }
+  meter.notice(fmt::format("{} bytes after the end of the RDB are not part of the backup", bytes));
+  return {};
+}
+
 /// What a file knows of the server that wrote it.
 void complete_from_aux(BackupSource& source, const engine::StreamFacts& facts) {
   if (source.version.empty()) {
@@ -86,9 +103,8 @@ Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job
   auto origin = engine::read_snapshot(options, consumer, meter, job);
   if (!origin) return std::unexpected(origin.error());
   if (auto ended = ingest.finish(); !ended) return std::unexpected(ended.error());
-  if (ingest.trailing_bytes() > 0) {
-    meter.notice(fmt::format("{} bytes after the end of the RDB are not part of the backup",
-                             ingest.trailing_bytes()));
+  if (auto ended = judge_trailing(ingest.trailing_bytes(), from_server, meter); !ended) {
+    return std::unexpected(ended.error());
   }
   if (job.stop.stop_requested()) return std::unexpected(engine::cancelled());
 
