@@ -52,12 +52,18 @@ class Activity {
 [[nodiscard]] boost::asio::awaitable<bool> silent(const Activity& activity,
                                                   std::chrono::milliseconds limit);
 
+/// Whether the coroutine that awaits this was cancelled. A cancel that comes between two operations
+/// reaches neither: whoever starts one that can wait for long asks first.
 [[nodiscard]] boost::asio::awaitable<bool> cancel_requested();
+
+[[nodiscard]] Error cancelled_error();
 
 /// Awaits `op` where a cancel is not thrown by the next co_await but seen by whoever asks.
 template <class T>
 boost::asio::awaitable<Result<T>> without_cancel_exceptions(boost::asio::awaitable<Result<T>> op) {
   co_await boost::asio::this_coro::throw_if_cancelled(false);
+  const bool cancelled = co_await cancel_requested();
+  if (cancelled) co_return std::unexpected(cancelled_error());
   co_return co_await std::move(op);
 }
 
@@ -70,6 +76,8 @@ boost::asio::awaitable<Result<T>> guarded_by(boost::asio::awaitable<bool> watch,
                                              std::string detail) {
   namespace asio = boost::asio;
   co_await asio::this_coro::throw_if_cancelled(false);
+  const bool cancelled = co_await cancel_requested();
+  if (cancelled) co_return std::unexpected(cancelled_error());
   const auto executor = co_await asio::this_coro::executor;
   auto shielded = without_cancel_exceptions<T>(std::move(op));
   auto [order, op_threw, result, watch_threw, expired] =

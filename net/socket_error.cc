@@ -4,6 +4,8 @@
 #include <boost/asio/ssl/error.hpp>
 #include <utility>
 
+#include "net/deadline.h"
+
 namespace sluice::net {
 
 namespace asio = boost::asio;
@@ -24,7 +26,5 @@ Error socket_error(const boost::system::error_code& ec, std::string detail) {
   }
   return {.code = ec, .detail = std::move(detail)};
 }
-
-Error cancelled_error() { return {.code = Errc::cancelled, .detail = {}}; }
 
 }  // namespace sluice::net

@@ -11,6 +11,4 @@ namespace sluice::net {
 /// aborted operations cancelled, OpenSSL's tls_failed; others stay the system's own.
 [[nodiscard]] Error socket_error(const boost::system::error_code& ec, std::string detail);
 
-[[nodiscard]] Error cancelled_error();
-
 }  // namespace sluice::net

@@ -68,6 +68,8 @@ asio::awaitable<Result<void>> TargetWriter::drain(std::size_t inflight_bytes_max
 }
 
 asio::awaitable<Result<void>> TargetWriter::write_reading(std::span<const std::byte> bytes) {
+  const bool cancelled = co_await cancel_requested();
+  if (cancelled) co_return std::unexpected(cancelled_error());
   const auto executor = co_await asio::this_coro::executor;
   auto writing = without_cancel_exceptions<void>(connection_.write_all(bytes));
   auto reading = without_cancel_exceptions<void>(read_until_failure());

@@ -11,6 +11,7 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <utility>
 
+#include "net/deadline.h"
 #include "net/socket_error.h"
 
 namespace sluice::net {
@@ -135,6 +136,8 @@ asio::awaitable<Result<std::unique_ptr<Connection>>> start_tls(tcp::socket socke
   if (!set_expected_name(stream.native_handle(), name, !options.tls.insecure)) {
     co_return std::unexpected(tls_error(fmt::format("'{}' is not a host name", printable(name))));
   }
+  const bool cancelled = co_await cancel_requested();
+  if (cancelled) co_return std::unexpected(cancelled_error());
   const auto [ec] = co_await stream.async_handshake(ssl::stream_base::client, as_result);
   if (ec) co_return std::unexpected(handshake_error(ec, stream.native_handle(), name));
   co_return std::move(connection);

@@ -269,5 +269,34 @@ TEST(TargetWriter, CanBeCancelled) {
   EXPECT_EQ(seen.unanswered, 3u);
 }
 
+asio::awaitable<Result<void>> finish_after_own_cancel(TargetWriter& writer,
+                                                      asio::cancellation_signal& signal) {
+  CommandBatch batch;
+  add_set(batch, 0, "a");
+  auto written = co_await writer.write(batch.split());
+  if (!written) co_return written;
+  signal.emit(asio::cancellation_type::terminal);  // no operation is there to take it
+  co_return co_await writer.finish();
+}
+
+TEST(TargetWriter, ACancelBetweenTwoCallsIsNotLost) {
+  asio::io_context io;
+  asio::cancellation_signal signal;
+  FakeServer server([](Peer& peer) { peer.wait_for_close(); });
+  Recorder seen;
+  std::optional<Result<void>> result;
+  const auto task = [&](TargetWriter& writer) { return finish_after_own_cancel(writer, signal); };
+  asio::co_spawn(
+      io, with_writer(server.options(), {}, seen, task),
+      asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr thrown, Result<void> got) {
+        EXPECT_FALSE(thrown);
+        result = std::move(got);
+      }));
+  io.run();
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->error().code, Errc::cancelled);
+  EXPECT_EQ(seen.log, "0 k0 ?;");
+}
+
 }  // namespace
 }  // namespace sluice::net
