@@ -39,6 +39,18 @@ class QueueSink final : public net::SnapshotSink {
   std::atomic<bool> begun_ = false;
 };
 
+/// Lets a receiver go that waits for room, whatever ends the job's side.
+class AbortOnExit {
+ public:
+  explicit AbortOnExit(BlockQueue& queue) : queue_(queue) {}
+  AbortOnExit(const AbortOnExit&) = delete;
+  AbortOnExit& operator=(const AbortOnExit&) = delete;
+  ~AbortOnExit() { queue_.abort(); }
+
+ private:
+  BlockQueue& queue_;
+};
+
 /// Closes the queue however the transfer ends, so that the job's thread sees the end.
 boost::asio::awaitable<net::Result<net::SnapshotStats>> receive(net::ReplicationOptions options,
                                                                 QueueSink& sink,
@@ -99,6 +111,7 @@ Result<SnapshotOrigin> read_server(const BackupOptions& options, const SnapshotC
   if (!info) return std::unexpected(from_net(info.error(), Role::source, link->display));
 
   meter.set_phase("waiting for the source to save");
+  const AbortOnExit abort_on_exit(queue);  // before `io` waits for the receiver
   auto transfer = io.start(receive(replication_options(*link), sink, queue), job.stop);
   const auto drained = drain(queue, sink, consumer, meter);
   const auto received = transfer.wait();
