@@ -27,12 +27,14 @@ Result<std::pair<Fd, bool>> open_new(const Directory& directory, const std::stri
   return std::pair(std::move(named), false);
 }
 
-/// 0 or an errno. Needs /proc, as linking a descriptor without privilege does.
+/// 0 or an errno. Without /proc the kernel wants a privilege for it.
 int link_nameless(const Fd& file, const Directory& directory, const std::string& name) {
   const std::string source = fmt::format("/proc/self/fd/{}", file.get());
   const int result =
       ::linkat(AT_FDCWD, source.c_str(), directory.fd.get(), name.c_str(), AT_SYMLINK_FOLLOW);
-  return result == 0 ? 0 : errno;
+  if (result == 0) return 0;
+  if (errno != ENOENT) return errno;
+  return ::linkat(file.get(), "", directory.fd.get(), name.c_str(), AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
 /// 0 or an errno.

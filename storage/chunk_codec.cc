@@ -23,7 +23,7 @@ std::size_t stored_bytes_worth_it(std::size_t raw_bytes) noexcept {
   return raw_bytes - raw_bytes / 32;
 }
 
-bool decodes_to(std::span<const std::byte> stored, std::span<std::byte> raw) noexcept {
+bool decodes_to(std::span<const std::byte> stored, std::span<std::byte> raw) {
   const int size = LZ4_decompress_safe(chars(stored), chars(raw), static_cast<int>(stored.size()),
                                        static_cast<int>(raw.size()));
   return size >= 0 && static_cast<std::size_t>(size) == raw.size();
@@ -35,8 +35,12 @@ std::unexpected<Error> refuse(Errc code, std::string_view where, std::string_vie
 
 }  // namespace
 
-ChunkEncoder::ChunkEncoder()
-    : stored_(format::chunk_raw_bytes_max), proof_(format::chunk_raw_bytes_max) {}
+ChunkEncoder::ChunkEncoder() : ChunkEncoder(decodes_to) {}
+
+ChunkEncoder::ChunkEncoder(Decoder decoder)
+    : decoder_(decoder),
+      stored_(format::chunk_raw_bytes_max),
+      proof_(format::chunk_raw_bytes_max) {}
 
 Result<EncodedChunk> ChunkEncoder::encode(std::span<const std::byte> raw, std::uint32_t ordinal) {
   if (raw.size() > format::chunk_raw_bytes_max) {
@@ -54,7 +58,7 @@ Result<EncodedChunk> ChunkEncoder::encode(std::span<const std::byte> raw, std::u
     chunk.stored = std::span(stored_).first(static_cast<std::size_t>(size));
     chunk.header.codec = static_cast<std::uint8_t>(Codec::lz4_block);
     const auto proof = std::span(proof_).first(raw.size());
-    if (!decodes_to(chunk.stored, proof) || !std::ranges::equal(proof, raw))
+    if (!decoder_(chunk.stored, proof) || !std::ranges::equal(proof, raw))
       return refuse(Errc::codec_failure, fmt::format("chunk {}", ordinal), "LZ4");
   }
   chunk.header.ordinal = ordinal;

@@ -21,13 +21,19 @@ struct EncodedChunk {
 /// Memory: twice format::chunk_raw_bytes_max. Threads: one at a time.
 class ChunkEncoder {
  public:
+  /// Whether `stored` decodes to exactly the size of `raw`, which it fills.
+  using Decoder = bool (*)(std::span<const std::byte> stored, std::span<std::byte> raw);
+
   ChunkEncoder();
+  /// With another decoder for the proof: tests show with it that a wrong one is caught.
+  explicit ChunkEncoder(Decoder decoder);
 
   /// LZ4, unless that saves less than a thirty-second: then the bytes as they are.
   /// Errors: limit_exceeded; codec_failure when the proof fails (the memory or the library is bad).
   [[nodiscard]] Result<EncodedChunk> encode(std::span<const std::byte> raw, std::uint32_t ordinal);
 
  private:
+  Decoder decoder_;
   std::vector<std::byte> stored_;
   std::vector<std::byte> proof_;
 };

@@ -29,7 +29,7 @@ struct ChunkView {
 ///          A pack that is damaged elsewhere still gives its good chunks; check_backup() tells.
 /// Errors:  belong to one chunk and are not sticky: the next call goes on with the following
 ///          chunk. The detail names pack, offset and chunk.
-/// Memory:  depth x block_bytes of the I/O queue (8 MiB by default) and 8 MiB of scratch.
+/// Memory:  depth x block_bytes of the I/O queue (8 MiB by default) and 12 MiB of scratch.
 /// Threads: one at a time; several readers of one Backup may run at once.
 /// Lifetime: `backup` must outlive the reader; the Repository need not.
 class ChunkReader {

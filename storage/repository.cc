@@ -83,6 +83,8 @@ std::optional<BackupInfo> inspect(const Layout& layout, const BackupKey& key,
     *info = describe(*std::move(backup));
   } else {
     info->damage = std::move(backup.error());
+    const auto now = visible_head(layout, key);
+    if (now && !*now) return std::nullopt;  // it was being removed while we read
   }
   info->key = key;
   info->started_at_ms = started_at_ms;

@@ -43,7 +43,8 @@ TEST(Format, APackHeaderHasTheseBytes) {
 
 TEST(Format, ABlobHasTheseBytes) {
   ChunkEncoder encoder;
-  const auto chunk = encoder.encode(bytes_of("hello"), 3);
+  const auto text = bytes_of("hello");
+  const auto chunk = encoder.encode(text, 3);
   ASSERT_OK(chunk);
   EXPECT_EQ(hex_of(chunk->header),
             "534c4242"
@@ -57,7 +58,6 @@ TEST(Format, ABlobHasTheseBytes) {
             "31e1ed94"
             "fddc625c55e85595"
             "0000000000000000000000000000000000000000000000000000000000000000");
-  const auto text = bytes_of("hello");
   EXPECT_TRUE(std::ranges::equal(chunk->stored, text));
 }
 
@@ -114,6 +114,14 @@ TEST(ChunkCodec, CompressesOnlyWhatBecomesSmaller) {
   EXPECT_EQ(encoder.encode(dense, 0)->header.stored_bytes, 100'000u);
   const auto sparse = compressible_bytes(100'000, 1);
   EXPECT_LT(encoder.encode(sparse, 0)->header.stored_bytes, 70'000u);
+}
+
+TEST(ChunkCodec, CountsNothingThatDoesNotDecodeToWhatWasGiven) {
+  const auto text = compressible_bytes(1000, 1);
+  const auto fails = [](std::span<const std::byte>, std::span<std::byte>) { return false; };
+  EXPECT_EQ(ChunkEncoder(fails).encode(text, 0).error().code, Errc::codec_failure);
+  const auto lies = [](std::span<const std::byte>, std::span<std::byte>) { return true; };
+  EXPECT_EQ(ChunkEncoder(lies).encode(text, 0).error().code, Errc::codec_failure);
 }
 
 TEST(ChunkCodec, RefusesWhatItDoesNotKnow) {
