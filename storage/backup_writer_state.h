@@ -45,7 +45,7 @@ class BackupWriter::State {
  private:
   template <class T>
   Result<T> keep(Result<T> result);  // remembers the first error
-  Result<void> check() const;
+  [[nodiscard]] Result<void> check() const;
   Result<void> make_room(std::size_t stored_bytes);
   Result<std::uint32_t> put(const EncodedChunk& chunk, ChunkTag tag);
   Result<void> begin_finish_current();

@@ -1,11 +1,11 @@
 #include "storage/leftovers.h"
 
 #include <fmt/format.h>
-#include <signal.h>
-#include <stdio.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
+#include <cstdio>
 #include <functional>
 #include <set>
 
@@ -174,7 +174,8 @@ Result<Cleared> clear_leftovers(const Layout& layout, std::string_view instance)
   if (!found) return std::unexpected(std::move(found.error()));
   if (!layout.allows(Operation::gc)) return cleared;  // a newer program may share packs
   std::set<BackupId> dead;
-  for (const BackupKey& key : found->dead) dead.insert(*parse_backup_id(key.id));
+  for (const BackupKey& key : found->dead)
+    dead.insert(parse_backup_id(key.id).value_or(BackupId{}));
   const auto doomed = [&](const BackupId& id) {
     return dead.contains(id) || !found->known.contains(id);
   };

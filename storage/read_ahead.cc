@@ -16,36 +16,38 @@ ReadAhead::~ReadAhead() {
   for (const Piece& piece : pieces_) queue_.give_block(*piece.block);
 }
 
-std::optional<ReadRange> ReadAhead::next_range() {
-  if (range_ && range_->bytes > 0) return range_;
+ReadRange* ReadAhead::next_range() {
+  if (range_ && range_->bytes > 0) return &*range_;
   if (!plan_done_) range_ = plan_();
-  if (!range_) plan_done_ = true;
-  return range_;
+  if (range_) return &*range_;
+  plan_done_ = true;
+  return nullptr;
 }
 
 void ReadAhead::fill() {
   while (!plan_done_) {
     IoBlock* block = queue_.take_block();
     if (block == nullptr) return;
-    if (!next_range()) {
+    ReadRange* range = next_range();
+    if (range == nullptr) {
       queue_.give_block(*block);
       return;
     }
     const auto size =
-        static_cast<std::size_t>(std::min<std::uint64_t>(block->bytes.size(), range_->bytes));
-    pieces_.push_back({.file = range_->file,
+        static_cast<std::size_t>(std::min<std::uint64_t>(block->bytes.size(), range->bytes));
+    pieces_.push_back({.file = range->file,
                        .block = block,
                        .size = size,
                        .taken = 0,
-                       .done = range_->file->error.has_value()});
+                       .done = range->file->error.has_value()});
     Request& request = block->request;
     request.op = IoOp::read;
-    request.fd = range_->file->fd.get();
+    request.fd = range->file->fd.get();
     request.buffer = block->bytes.first(size);
-    request.offset = range_->offset;
+    request.offset = range->offset;
     request.owner = this;
-    range_->offset += size;
-    range_->bytes -= size;
+    range->offset += size;
+    range->bytes -= size;
     if (!pieces_.back().done) queue_.submit(request);
   }
 }

@@ -68,7 +68,7 @@ class ReadAhead final : public RequestOwner {
   };
 
   void fill();
-  std::optional<ReadRange> next_range();
+  ReadRange* next_range();  // what is left of the range being cut; nullptr at the end
   void drop_used_up();
   Taken take_some(std::size_t count);  // what the front piece has of the next `count` bytes
 

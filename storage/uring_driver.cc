@@ -250,7 +250,7 @@ std::expected<std::unique_ptr<IoDriver>, std::string> make_uring_driver(
     return std::unexpected(setup_reason(error_number));
   if (const std::string missing = driver->missing_operation(); !missing.empty())
     return std::unexpected("io_uring lacks the operation " + missing + ": the kernel is too old");
-  if (std::string failure = self_test(*driver, directory); !failure.empty())
+  if (const std::string failure = self_test(*driver, directory); !failure.empty())
     return std::unexpected("io_uring failed its trial: " + failure);
   return driver;
 }
