@@ -32,9 +32,8 @@ std::optional<FullResync> parse_full_resync(std::string_view line) {
   FullResync granted{.replid = std::string(line.substr(0, replid_size)), .offset = 0};
   if (!std::ranges::all_of(granted.replid, is_hex)) return std::nullopt;
   const std::string_view digits = line.substr(replid_size + 1);
-  const char* const digits_end = digits.data() + digits.size();
-  const auto [end, ec] = std::from_chars(digits.data(), digits_end, granted.offset);
-  if (ec != std::errc() || end != digits_end) return std::nullopt;
+  const auto [end, ec] = std::from_chars(digits.begin(), digits.end(), granted.offset);
+  if (ec != std::errc() || end != digits.end()) return std::nullopt;
   return granted;
 }
 

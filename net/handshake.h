@@ -70,9 +70,9 @@ class Handshake {
   };
 
   Result<void> on_reply(std::string_view line);
-  Result<void> on_ping(std::string_view line) const;
-  Result<void> on_auth(std::string_view line) const;
-  Result<void> on_replconf(std::string_view line) const;
+  [[nodiscard]] Result<void> on_ping(std::string_view line) const;
+  [[nodiscard]] Result<void> on_auth(std::string_view line) const;
+  [[nodiscard]] Result<void> on_replconf(std::string_view line) const;
   Result<void> on_psync(std::string_view line);
 
   bool has_credentials_;

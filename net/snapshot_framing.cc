@@ -19,8 +19,8 @@ std::optional<std::size_t> find(std::span<const std::byte> in, std::span<const s
 
 }  // namespace
 
-SnapshotFraming::SnapshotFraming(const FullResync& granted, SnapshotSink& sink)
-    : granted_(granted), sink_(sink), line_(header_bytes_max) {}
+SnapshotFraming::SnapshotFraming(FullResync granted, SnapshotSink& sink)
+    : granted_(std::move(granted)), sink_(sink), line_(header_bytes_max) {}
 
 Result<std::size_t> SnapshotFraming::feed(std::span<const std::byte> input) {
   if (failure_) return std::unexpected(*failure_);
@@ -91,6 +91,7 @@ Result<void> SnapshotFraming::on_header(std::string_view line) {
                 .detail = fmt::format("'{}' is not a snapshot header", printable(line))});
     }
     length_bytes_ = length;
+    left_bytes_ = length;
     state_ = length == 0 ? State::done : State::counted;
   }
   begun_ = true;
@@ -101,13 +102,11 @@ Result<void> SnapshotFraming::on_header(std::string_view line) {
 }
 
 Result<void> SnapshotFraming::step_counted(std::span<const std::byte>& input) {
-  const std::uint64_t left = *length_bytes_ - payload_bytes_;
-  const auto part =
-      input.first(static_cast<std::size_t>(std::min<std::uint64_t>(left, input.size())));
+  const auto part = input.first(std::min<std::uint64_t>(left_bytes_, input.size()));
   input = input.subspan(part.size());
-  if (auto ok = hand_on(part); !ok) return ok;
-  if (payload_bytes_ == *length_bytes_) state_ = State::done;
-  return {};
+  left_bytes_ -= part.size();
+  if (left_bytes_ == 0) state_ = State::done;
+  return hand_on(part);
 }
 
 Result<void> SnapshotFraming::step_marked(std::span<const std::byte>& input) {

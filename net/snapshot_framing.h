@@ -35,7 +35,7 @@ class SnapshotFraming {
   static constexpr std::size_t header_bytes_max = 64UL << 10;
 
   /// `sink` outlives the machine. `granted` is what the sink is told in on_begin().
-  SnapshotFraming(const FullResync& granted, SnapshotSink& sink);
+  SnapshotFraming(FullResync granted, SnapshotSink& sink);
 
   /// Takes bytes from the front of `input`; returns how many. Fewer than input.size() only when
   /// done().
@@ -72,6 +72,7 @@ class SnapshotFraming {
   std::array<std::byte, mark_size> mark_{};
   std::size_t held_size_ = 0;  // bytes taken but not handed on; they equal the front of mark_
   std::optional<std::uint64_t> length_bytes_;
+  std::uint64_t left_bytes_ = 0;  // of a counted payload
   std::uint64_t payload_bytes_ = 0;
   std::optional<Error> failure_;
 };
