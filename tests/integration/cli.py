@@ -128,14 +128,16 @@ class Repository:
 
     def strays(self):
         """Files and directories below the root that belong to no listed backup and are not the
-        repository's own. Directories of instances without a backup are its own."""
+        repository's own. Directories of instances without a backup are its own. An empty LOCK stays
+        with a backup whose writer was killed between the commit and its end."""
         mine = {'FORMAT', 'LOCK', 'packs', 'instances', 'tmp'}
         mine |= {f'packs/{shard:02x}' for shard in range(256)}
         packs = set()
         for backup in self.list():
             folder = f'instances/{backup["instance"]}/{backup["id"]}'
             mine |= {folder, f'instances/{backup["instance"]}'}
-            mine |= {f'{folder}/{name}' for name in ('HEAD', 'manifest', 'manifest.copy')}
+            mine |= {f'{folder}/{name}' for name in ('HEAD', 'manifest', 'manifest.copy',
+                                                      'LOCK')}
             packs |= set(self.run('show', backup['id']).json['packs'])
         out = []
         for path in sorted(self.path.rglob('*')) if self.path.exists() else ():
