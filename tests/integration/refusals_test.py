@@ -30,15 +30,28 @@ class Sources(cli.Case):
         cls.addClassCleanup(cls.good.stop)
         with cls.good.client() as client:
             client.call('SET', 'k', 'v')
+        cls.shared = cli.Repository()
+        cls.addClassCleanup(cls.shared.__exit__)
+        assert cls.shared.backup(cls.good.uri(), '--name', 'first').code == 0
 
     def refuse(self, uri, code, *words, args=(), **how):
-        """Backs up what cannot be, then what can: nothing of the first stays."""
-        repository = self.repository()
-        run = repository.backup(uri, *args, **how)
+        """Backs up what cannot be, beside a good backup: only that is there afterwards."""
+        before = self.shared.list()
+        run = self.shared.backup(uri, '--name', 'bad', *args, **how)
         self.assert_refused(run, code, *words)
         self.assertNotIn(SECRET, run.out + run.err)
-        self.assert_nothing_kept(repository, self.good.uri())
-        return run
+        self.assertEqual(self.shared.list(), before)
+        self.assertEqual(self.shared.strays(), [])
+
+    def test_after_a_refusal(self):
+        """The same instance can be backed up as if nothing had been."""
+        repository = self.repository()
+        bad = self.scripted(fake.counted(self.whole[:5000]))
+        for _ in range(2):
+            self.assert_refused(repository.backup(bad, '--name', 'i'), 'truncated')
+            self.assert_nothing_kept(repository)
+        self.assert_done(repository.backup(self.good.uri(), '--name', 'i'))
+        self.assertEqual(repository.strays(), [])
 
     def scripted(self, snapshot=None, **replies):
         server = fake.Fake(snapshot, replies)
