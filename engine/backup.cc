@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 
@@ -104,7 +105,7 @@ Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job
   manifest.source = std::move(*origin);
   engine::take_facts(manifest, ingest.facts());
   complete_from_aux(manifest.source, ingest.facts());
-  manifest.finished_at_ms = unix_now_ms();
+  manifest.finished_at_ms = std::max(unix_now_ms(), manifest.started_at_ms);  // a clock set back
   return commit(**repository, **writer, manifest);
 }
 
