@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 
@@ -11,9 +12,16 @@
 #include "engine/repository_access.h"
 #include "engine/snapshot_source.h"
 #include "engine/stream_ingest.h"
+#include "storage/backup_id.h"
 
 namespace sluice {
 namespace {
+
+/// The time in the backup's id: what list shows, --from and INSTANCE@TIME go by.
+std::int64_t started_at_ms(const storage::BackupKey& key) {
+  const auto id = storage::parse_backup_id(key.id);
+  return id ? static_cast<std::int64_t>(id->time_ms) : 0;
+}
 
 std::int64_t unix_now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -74,7 +82,6 @@ Result<BackupSummary> commit(storage::Repository& repository, storage::BackupWri
 Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job) {
   engine::ProgressMeter meter(job);
   engine::Manifest manifest;
-  manifest.started_at_ms = unix_now_ms();
 
   std::string instance = options.instance;
   if (instance.empty()) {
@@ -86,6 +93,7 @@ Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job
   if (!repository) return std::unexpected(repository.error());
   auto writer = (*repository)->begin_backup(instance);
   if (!writer) return std::unexpected(engine::from_storage(writer.error()));
+  manifest.started_at_ms = started_at_ms((*writer)->key());
   tell_cleared((*writer)->cleared(), meter);
   if (const std::string& reason = (*writer)->io_fallback_reason(); !reason.empty()) {
     meter.notice("io_uring is not used, threads do its work: " + reason);
@@ -113,7 +121,7 @@ Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job
   manifest.source = std::move(*origin);
   engine::take_facts(manifest, ingest.facts());
   complete_from_aux(manifest.source, ingest.facts());
-  manifest.finished_at_ms = unix_now_ms();
+  manifest.finished_at_ms = std::max(unix_now_ms(), manifest.started_at_ms);  // a clock set back
   return commit(**repository, **writer, manifest);
 }
 
