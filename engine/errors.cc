@@ -121,6 +121,23 @@ std::string_view target_advice(net::Errc code) noexcept {
   return "";
 }
 
+/// What a TLS server or a plain one says when it is taken for the other is nothing at all, and TLS
+/// 1.3 refuses a client without a certificate only after the handshake: by an alert, which is lost
+/// when the server closes over what was sent meanwhile.
+std::string_view tls_advice(net::Errc code, const net::Error& error) noexcept {
+  if (code == net::Errc::timed_out && error.detail.starts_with("connecting to")) {
+    return "does this port speak TLS (rediss://)? --timeout gives it longer";
+  }
+  if (code == net::Errc::tls_failed && error.detail.contains("certificate required")) {
+    return "give a client certificate with --cert and --key";
+  }
+  if (code == net::Errc::closed_by_peer) {
+    return "it may want a client certificate (--cert, --key), or was restarted, or dropped us: its "
+           "log says why";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string_view code_name(rdb::Errc code) noexcept {
@@ -153,7 +170,10 @@ Error from_net(const net::Error& error, Role role, std::string_view server) {
     const auto value = static_cast<net::Errc>(error.code.value());
     if (value == net::Errc::cancelled) return cancelled();
     code = code_name(value);
-    advice = role == Role::source ? source_advice(value) : target_advice(value);
+    if (server.starts_with("rediss://")) advice = tls_advice(value, error);
+    if (advice.empty()) {
+      advice = role == Role::source ? source_advice(value) : target_advice(value);
+    }
   }
   std::string message = fmt::format("{} {}: {}", who, server, error.code.message());
   if (!error.detail.empty()) message += " (" + error.detail + ")";

@@ -267,6 +267,11 @@ class Sources(cli.Case):
                 with self.subTest(cut=cut, framing=framing.__name__):
                     self.refuse(self.scripted(framing(self.whole[:cut])), 'truncated', 'the snapshot')
 
+    def test_a_snapshot_that_goes_on_after_its_end(self):
+        for framing in (fake.counted, fake.marked):
+            self.refuse(self.scripted(framing(self.whole + b'x' * 40)), 'trailing_bytes', '40 bytes',
+                        'run this again')
+
     def test_empty_snapshot(self):
         self.refuse(self.scripted(fake.counted(b'')), 'truncated')
 
