@@ -27,7 +27,8 @@ bool BlockQueue::push(std::span<const std::byte> bytes) {
     const std::size_t taken = std::min(bytes.size(), block_bytes_ - block.size());
     block.insert(block.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(taken));
     bytes = bytes.subspan(taken);
-    may_pop_.notify_one();
+    // Not for each small push: waking the other thread costs more than the bytes do.
+    if (block.size() == block_bytes_) may_pop_.notify_one();
   }
   return true;
 }
@@ -46,7 +47,7 @@ void BlockQueue::abort() {
 
 BlockQueue::Popped BlockQueue::pop(std::vector<std::byte>& block, std::chrono::milliseconds wait) {
   std::unique_lock lock(mutex_);
-  may_pop_.wait_for(lock, wait, [this] { return closed_ || !filled_.empty(); });
+  may_pop_.wait_for(lock, wait, [this] { return closed_ || has_full_block(); });
   if (filled_.empty()) return closed_ ? Popped::end : Popped::nothing_yet;
   block = std::move(filled_.front());
   filled_.pop_front();

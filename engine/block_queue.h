@@ -28,12 +28,16 @@ class BlockQueue {
   void abort();
 
   enum class Popped : std::uint8_t { block, nothing_yet, end };
-  /// The next block; waits for one as long as `wait`. `end` after close(), when none are left. Give
-  /// the block back with recycle().
+  /// The next block; waits until one is full, and takes what there is after `wait`. `end` after
+  /// close(), when none are left. Give the block back with recycle().
   [[nodiscard]] Popped pop(std::vector<std::byte>& block, std::chrono::milliseconds wait);
   void recycle(std::vector<std::byte> block);
 
  private:
+  [[nodiscard]] bool has_full_block() const {
+    return !filled_.empty() && filled_.front().size() == block_bytes_;
+  }
+
   const std::size_t block_bytes_;
   const std::size_t blocks_max_;
   std::mutex mutex_;
