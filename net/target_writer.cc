@@ -55,8 +55,7 @@ asio::awaitable<Result<void>> TargetWriter::guarded(asio::awaitable<Result<void>
   auto result = co_await with_silence_limit(std::move(op), connection_.activity(),
                                             options_.silence_timeout, std::move(detail));
   if (result) co_return result;
-  fail(std::move(result.error()));
-  co_return std::unexpected(*failure_);
+  co_return std::unexpected(fail(std::move(result.error())));
 }
 
 asio::awaitable<Result<void>> TargetWriter::drain(std::size_t inflight_bytes_max) {
@@ -137,12 +136,13 @@ void TargetWriter::add(CommandBatch batch, std::size_t bytes) {
       InFlight{.batch = std::move(batch), .bytes = std::exchange(piece_bytes_, 0), .next = 0});
 }
 
-void TargetWriter::fail(Error error) {
+const Error& TargetWriter::fail(Error error) {
   error.detail +=
       fmt::format("{}{} commands unanswered", error.detail.empty() ? "" : "; ", unanswered_count_);
   failure_ = std::move(error);
   for (const InFlight& lost : in_flight_) tell_unanswered(lost.batch, lost.next);
   in_flight_.clear();
+  return *failure_;
 }
 
 void TargetWriter::tell_unanswered(const CommandBatch& batch, std::size_t first) {

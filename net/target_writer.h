@@ -81,7 +81,7 @@ class TargetWriter {
   boost::asio::awaitable<Result<void>> guarded(boost::asio::awaitable<Result<void>> op);
   Result<void> on_reply(const Reply& reply);
   void add(CommandBatch batch, std::size_t bytes);
-  void fail(Error error);
+  const Error& fail(Error error);
   void tell_unanswered(const CommandBatch& batch, std::size_t first);
 
   Connection& connection_;
