@@ -111,8 +111,9 @@ bool set_expected_name(::SSL* session, const std::string& name, bool verify) {
 
 Error handshake_error(const error_code& ec, ::SSL* session, const std::string& name) {
   if (ec == asio::error::operation_aborted) return cancelled_error();
+  const bool verified = ::SSL_get_verify_mode(session) != SSL_VERIFY_NONE;
   const long verdict = ::SSL_get_verify_result(session);
-  if (verdict != X509_V_OK) {
+  if (verified && verdict != X509_V_OK) {
     return tls_error(fmt::format("the certificate of '{}' is not trusted: {}", name,
                                  ::X509_verify_cert_error_string(verdict)));
   }

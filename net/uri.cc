@@ -80,9 +80,13 @@ bool is_host_char(char c) {
 // Inside brackets: IPv6, perhaps with a zone (fe80::1%eth0).
 bool is_ipv6_char(char c) { return is_host_char(c) || c == ':' || c == '%'; }
 
+// What stands here may be a password whose '@' was forgotten, so it is never repeated; the same
+// goes for the host.
 Result<void> take_port(std::string_view digits, Uri& uri) {
   if (!parse_whole(digits, uri.port) || uri.port == 0) {
-    return bad(fmt::format("port '{}' is not a number from 1 to 65535", printable(digits)));
+    return bad(
+        "the port is not a number from 1 to 65535 (a password stands before an '@': "
+        "redis://user:password@host)");
   }
   return {};
 }
@@ -109,7 +113,7 @@ Result<void> take_address(std::string_view text, Uri& uri) {
       return bad("more than one ':' in the host: an IPv6 address needs brackets, [::1]");
     }
     if (!std::ranges::all_of(host, is_host_char)) {
-      return bad(fmt::format("host '{}' has a character that no host name has", printable(host)));
+      return bad("the host has a character that no host name has");
     }
   }
   if (!host.empty()) uri.host = host;

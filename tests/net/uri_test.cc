@@ -5,6 +5,10 @@
 namespace sluice::net {
 namespace {
 
+constexpr const char* port_is_wrong =
+    "the port is not a number from 1 to 65535 (a password stands before an '@': "
+    "redis://user:password@host)";
+
 TEST(Uri, HasTheDefaultsOfTheServers) {
   const auto uri = parse_uri("redis://example.org");
   ASSERT_TRUE(uri.has_value());
@@ -56,11 +60,11 @@ TEST(Uri, TakesShortForms) {
 
 TEST(Uri, NamesThePartThatIsWrong) {
   const std::pair<std::string_view, std::string_view> cases[] = {
-      {"redis://h:0", "port '0' is not a number from 1 to 65535"},
-      {"redis://h:65536", "port '65536' is not a number from 1 to 65535"},
-      {"redis://h:", "port '' is not a number from 1 to 65535"},
-      {"redis://h:63x", "port '63x' is not a number from 1 to 65535"},
-      {"redis://h:-1", "port '-1' is not a number from 1 to 65535"},
+      {"redis://h:0", port_is_wrong},
+      {"redis://h:65536", port_is_wrong},
+      {"redis://h:", port_is_wrong},
+      {"redis://h:63x", port_is_wrong},
+      {"redis://h:-1", port_is_wrong},
       {"redis://h/x", "database '/x' is not a number"},
       {"redis://h/-1", "database '/-1' is not a number"},
       {"redis://h/4294967296", "database '/4294967296' is not a number"},
@@ -70,7 +74,7 @@ TEST(Uri, NamesThePartThatIsWrong) {
       {"redis://[::1]x", "'x' after the IPv6 address"},
       {"redis://[]", "'[]' is not an IPv6 address"},
       {"redis://::1", "more than one ':' in the host: an IPv6 address needs brackets, [::1]"},
-      {"redis://a b", "host 'a b' has a character that no host name has"},
+      {"redis://a b", "the host has a character that no host name has"},
       {"redis://h?db=1", "a query ('?') or fragment ('#') is not supported"},
       {"redis-sentinel://h1:26379,h2:26379?master=m",
        "redis-sentinel:// is not supported yet: give the address of the server itself"},
@@ -109,6 +113,15 @@ TEST(Uri, TakesEveryPrefixWithoutHarm) {
     if (uri) {
       EXPECT_EQ(to_display(*uri).find("pB"), std::string::npos);
     }
+  }
+}
+
+// Whoever forgets the '@' has put a password where the port or the host is read.
+TEST(Uri, NeverRepeatsAPasswordWhoseAtSignWasForgotten) {
+  for (const char* text : {"redis://default:s3cretpw", "redis://s3$cretpw", "redis://:s3cretpw"}) {
+    const auto uri = parse_uri(text);
+    ASSERT_FALSE(uri.has_value()) << text;
+    EXPECT_EQ(uri.error().detail.find("cret"), std::string::npos) << uri.error().detail;
   }
 }
 
