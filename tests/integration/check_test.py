@@ -64,8 +64,8 @@ class Check(cli.Case):
                     self.assertEqual(check(cli.CORPUS / row.file).json['dialect'], wanted)
 
     def test_ways_to_name_a_file(self):
-        for file in ('servers/redis70-default.rdb', 'valkey-assets/encodings-rdb987-unknown-types.rdb',
-                     'legacy/redis_40_with_module.rdb'):
+        for file in ('servers/redis70-default.rdb', 'legacy/redis_40_with_module.rdb',
+                     'valkey-assets/encodings-rdb987-unknown-types.rdb'):
             path = cli.CORPUS / file
             plain = check(path)
             with open(path, 'rb') as stdin:

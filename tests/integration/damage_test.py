@@ -159,8 +159,8 @@ class Damage(cli.Case):
                 self.assert_other_is_sound(repository)
 
     def test_format(self):
-        """Without FORMAT nothing can be opened: exit 1, and it is named."""
-        for how, times in (('flip', 4), ('truncate', 2), ('delete', 1)):
+        """With a damaged FORMAT nothing can be opened: exit 1, and it is named."""
+        for how, times in (('flip', 4), ('truncate', 2)):
             for _ in range(times):
                 repository, what = self.hurt(['FORMAT'], how)
                 with self.subTest(what):
@@ -170,9 +170,24 @@ class Damage(cli.Case):
                         run = repository.run(*verb)
                         self.assertEqual((run.code, run.err.count('\n')), (cli.FAILED, 1), run)
                         self.assertIsNotNone(run.error)
-                        if how != 'delete':
-                            self.assertIn('FORMAT', run.err)
+                        self.assertIn('FORMAT', run.err)
                     self.assertTrue(self.files(repository, 'pack').exists())
+
+    def test_no_new_repository_over_an_old_one(self):
+        """Without FORMAT, a directory that holds backups is not one to make a repository of: a new
+        repository id would make every backup in it unreadable for good."""
+        repository, _ = self.hurt(['FORMAT'], 'delete')
+        for verb in (('list',), ('verify', '--all'), ('show', 'LATEST'),
+                     ('restore', 'sound@LATEST', self.target.uri(), '--flush', '--yes')):
+            self.assert_refused(repository.run(*verb), 'not_a_repository', 'FORMAT')
+        run = repository.backup(cli.CORPUS / 'servers' / 'redis70-default.rdb')
+        self.assertEqual((run.code, run.err.count('\n')), (cli.FAILED, 1), run)
+        self.assertIn('FORMAT', run.err)
+        # And with its FORMAT back, all is as it was.
+        (repository.path / 'FORMAT').write_bytes((self.whole.path / 'FORMAT').read_bytes())
+        self.assert_done(repository.run('verify', '--all'))
+        self.assertEqual(repository.list(), [{**b, 'repo': str(repository.path)}
+                                             for b in self.whole.list()])
 
 
 if __name__ == '__main__':

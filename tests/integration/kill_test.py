@@ -111,7 +111,8 @@ class Kill(cli.Case):
             if n % VERIFY_EVERY == VERIFY_EVERY - 1:
                 verified = self.assert_done(repository.run('verify', '--all'))
                 self.assertEqual({v['id'] for v in verified}, known)
-        print(f'kill_test: one backup took {min(times):.2f} to {max(times):.2f} s; {ended}', flush=True)
+        print(f'kill_test: one backup took {min(times):.2f} to {max(times):.2f} s; {ended}',
+              flush=True)
         self.assertGreater(ended['killed'], ROUNDS // 4)
 
         backup = self.assert_done(repository.backup(source.uri(), '--name', 'killed'))

@@ -72,7 +72,8 @@ class Sources(cli.Case):
 
     def test_a_password_where_none_is_set(self):
         source = self.server(SERVER)
-        self.refuse(f'redis://:{SECRET}@127.0.0.1:{source.port}', 'auth_failed', 'without any password')
+        self.refuse(f'redis://:{SECRET}@127.0.0.1:{source.port}', 'auth_failed',
+                    'without any password')
 
     def test_unknown_user(self):
         source = self.server(SERVER)
@@ -211,8 +212,8 @@ class Sources(cli.Case):
 
     def test_bgsave_fails_and_the_source_says_so(self):
         text = b'-ERR Unable to perform background save\r\n'
-        self.refuse(self.scripted(fake.line(text)), 'save_failed', 'Unable to perform background save',
-                    "the source's log")
+        self.refuse(self.scripted(fake.line(text)), 'save_failed',
+                    'Unable to perform background save', "the source's log")
 
     def test_the_child_that_saves_is_killed(self):
         source = self.server(SERVER, ('--repl-diskless-sync', 'yes', '--rdb-key-save-delay', 2000))
@@ -265,12 +266,13 @@ class Sources(cli.Case):
         for cut in (len(self.whole) // 2, len(self.whole) - 9, len(self.whole) - 1, 4):
             for framing in (fake.counted, fake.marked):
                 with self.subTest(cut=cut, framing=framing.__name__):
-                    self.refuse(self.scripted(framing(self.whole[:cut])), 'truncated', 'the snapshot')
+                    self.refuse(self.scripted(framing(self.whole[:cut])), 'truncated',
+                                'the snapshot')
 
     def test_a_snapshot_that_goes_on_after_its_end(self):
         for framing in (fake.counted, fake.marked):
-            self.refuse(self.scripted(framing(self.whole + b'x' * 40)), 'trailing_bytes', '40 bytes',
-                        'run this again')
+            self.refuse(self.scripted(framing(self.whole + b'x' * 40)), 'trailing_bytes',
+                        '40 bytes', 'run this again')
 
     def test_empty_snapshot(self):
         self.refuse(self.scripted(fake.counted(b'')), 'truncated')
@@ -483,7 +485,8 @@ class Targets(cli.Case):
         result = self.assert_done(self.restore(target), cli.INCOMPLETE)
         self.assert_balanced(result)
         self.assertGreater(result['failed'], 0)
-        self.assertTrue(any('OOM' in f['message'] for f in result['failures']), result['failures'][:3])
+        self.assertTrue(any('OOM' in f['message'] for f in result['failures']),
+                        result['failures'][:3])
         self.assertEqual(result['written'], sum(self.client(target).keyspace().values()))
 
     def test_a_value_too_large_for_the_target(self):
@@ -561,7 +564,8 @@ class Targets(cli.Case):
         client = self.client(target)
         with self.source.client() as there:
             wanted = {db: keys for db, keys in there.keyspace().items() if db < 2}
-            self.assertEqual(result['failed'], sum(there.keyspace().values()) - sum(wanted.values()))
+            total = sum(there.keyspace().values())
+            self.assertEqual(result['failed'], total - sum(wanted.values()))
         self.assertEqual(client.keyspace(), wanted)
         for failure in result['failures']:
             self.assertIn(failure['db'], (7, 15))

@@ -187,7 +187,8 @@ class RoundTrip(cli.Case):
         shown = self.assert_done(repository.run('show', backup['id']))
         self.assertEqual({name: shown[name] for name in backup}, backup)
         self.assertEqual(repository.list(), [backup])
-        at = self.assert_done(repository.run('show', f'{backup["instance"]}@{backup["started_at"]}'))
+        name = f'{backup["instance"]}@{backup["started_at"]}'
+        at = self.assert_done(repository.run('show', name))
         self.assertEqual(at['id'], backup['id'])
 
     def test_an_empty_server(self):
@@ -314,8 +315,9 @@ class RoundTrip(cli.Case):
                 self.assertEqual(self.assert_done(run)['keys'], 1)
             target = self.server(NAME, password=SECRET)
             bare = f'redis://127.0.0.1:{target.port}'
-            for how in (dict(env={'SLUICE_TARGET_AUTH': SECRET}), dict(env={'REDISCLI_AUTH': SECRET})):
-                runs.append(repository.restore('LATEST', bare, '--on-conflict', 'replace', **how))
+            for name in ('SLUICE_TARGET_AUTH', 'REDISCLI_AUTH'):
+                runs.append(repository.restore('LATEST', bare, '--on-conflict', 'replace',
+                                               env={name: SECRET}))
                 self.assertEqual(self.assert_done(runs[-1])['written'], 1)
             runs.append(repository.restore('LATEST', bare, '--on-conflict', 'replace',
                                            '--target-password-file', file.name))
