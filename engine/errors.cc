@@ -100,7 +100,7 @@ std::string_view target_advice(net::Errc code) noexcept {
       return "check user and password (URI, --target-password-file, SLUICE_TARGET_AUTH)";
     case no_permission:
       return "let the user restore: ACL SETUSER <user> ~* +restore +select +info +config|get "
-             "+function|load, and +flushall for --flush";
+             "+function|load, and +flushall +function|flush for --flush";
     case command_unknown: return "the server does not know this command, or it is renamed there";
     case loading: return "it is still reading its own snapshot; run this again when it is up";
     case timed_out: return "is it overloaded or stopped? --timeout gives it longer";

@@ -94,12 +94,17 @@ asio::awaitable<net::Result<ReadyTarget>> look_at_target(asio::any_io_executor e
 asio::awaitable<net::Result<void>> flush_target(net::Connection& connection, ServerLink link) {
   const net::ClientOptions options{.silence_timeout = link.timeout, .limits = {}};
   net::Client client(connection, options);
+  // First what is more often forbidden, so that a refusal comes before any key is gone.
+  auto functions = co_await client.call("FUNCTION", "FLUSH");
+  if (!functions) co_return std::unexpected(functions.error());
+  if (functions->is_error()) {
+    net::Error refusal = net::refusal("FUNCTION FLUSH", functions->text);
+    // Servers before 7.0 have no functions, which is as good as a flush.
+    if (refusal.code != net::Errc::command_unknown) co_return std::unexpected(std::move(refusal));
+  }
   auto flushed = co_await client.call("FLUSHALL");
   if (!flushed) co_return std::unexpected(flushed.error());
   if (flushed->is_error()) co_return std::unexpected(net::refusal("FLUSHALL", flushed->text));
-  // Servers before 7.0 have no functions and say so with an error, which is as good as a flush.
-  auto functions = co_await client.call("FUNCTION", "FLUSH");
-  if (!functions) co_return std::unexpected(functions.error());
   co_return net::Result<void>();
 }
 

@@ -30,7 +30,7 @@ struct ReadyTarget {
 [[nodiscard]] boost::asio::awaitable<net::Result<ReadyTarget>> look_at_target(
     boost::asio::any_io_executor executor, ServerLink link);
 
-/// FLUSHALL, and FUNCTION FLUSH where there are functions.
+/// FUNCTION FLUSH where there are functions, and FLUSHALL.
 [[nodiscard]] boost::asio::awaitable<net::Result<void>> flush_target(net::Connection& connection,
                                                                      ServerLink link);
 

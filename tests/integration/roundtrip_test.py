@@ -365,9 +365,8 @@ class RoundTrip(cli.Case):
         runs = [repository.restore('LATEST', uri)]
         self.assert_balanced(self.assert_done(runs[0]))
         self.assert_same(source, target, there, self.client(target))
-        uri = self.as_user(target, *documented, '+flushall')
-        if source.version >= (7, 0):
-            self.client(target).call('FUNCTION', 'FLUSH')  # FUNCTION FLUSH is not in the advice
+        flush = ['+flushall', '+function|flush'] if source.version >= (7, 0) else ['+flushall']
+        uri = self.as_user(target, *documented, *flush)
         runs.append(repository.restore('LATEST', uri, '--flush', '--yes'))
         self.assert_balanced(self.assert_done(runs[-1]))
         self.assertEqual(source.digest(), target.digest())
