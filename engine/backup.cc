@@ -6,6 +6,7 @@
 #include <charconv>
 #include <chrono>
 
+#include "engine/clock.h"
 #include "engine/errors.h"
 #include "engine/manifest.h"
 #include "engine/progress_meter.h"
@@ -21,12 +22,6 @@ namespace {
 std::int64_t started_at_ms(const storage::BackupKey& key) {
   const auto id = storage::parse_backup_id(key.id);
   return id ? static_cast<std::int64_t>(id->time_ms) : 0;
-}
-
-std::int64_t unix_now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
 }
 
 void tell_cleared(const storage::Cleared& cleared, const engine::ProgressMeter& meter) {
@@ -71,7 +66,12 @@ void complete_from_aux(BackupSource& source, const engine::StreamFacts& facts) {
 
 Result<BackupSummary> commit(storage::Repository& repository, storage::BackupWriter& writer,
                              const engine::Manifest& manifest) {
-  auto committed = writer.commit(engine::encode(manifest));
+  const std::string text = engine::encode(manifest);
+  // What cannot be read back must not be listed.
+  if (auto read = engine::decode_manifest(text, writer.key().id); !read) {
+    return std::unexpected(read.error());
+  }
+  auto committed = writer.commit(text);
   if (!committed) return std::unexpected(engine::from_storage(committed.error()));
   return engine::summarize(repository, committed->key, manifest, committed->stats.stored_bytes,
                            committed->stats.file_bytes);
@@ -121,7 +121,9 @@ Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job
   manifest.source = std::move(*origin);
   engine::take_facts(manifest, ingest.facts());
   complete_from_aux(manifest.source, ingest.facts());
-  manifest.finished_at_ms = std::max(unix_now_ms(), manifest.started_at_ms);  // a clock set back
+  manifest.source = engine::printable(manifest.source);
+  manifest.finished_at_ms =
+      std::max(engine::unix_now_ms(), manifest.started_at_ms);  // a clock set back
   return commit(**repository, **writer, manifest);
 }
 

@@ -1,22 +1,53 @@
 #include "engine/backup_stream.h"
 
+#include <memory>
+
 #include "engine/errors.h"
 #include "storage/chunk_reader.h"
 
 namespace sluice::engine {
 
-Result<void> read_back(const storage::Repository& repository, const OpenBackup& backup,
-                       rdb::Parser& parser, const JobContext& job,
-                       const std::function<Result<void>()>& on_chunk) {
-  const std::string what = "backup " + backup.stored.key.id;
+namespace {
+
+Result<std::unique_ptr<storage::ChunkReader>> open_reader(const storage::Repository& repository,
+                                                          const OpenBackup& backup) {
   if (backup.manifest.layout != "stream") {
     return std::unexpected(Error{.stage = Stage::storage,
                                  .code = "unsupported_format",
-                                 .message = what + " has layout \"" + backup.manifest.layout +
+                                 .message = "backup " + backup.stored.key.id + " has layout \"" +
+                                            backup.manifest.layout +
                                             "\", which this sluice cannot read: use a newer one"});
   }
   auto reader = storage::ChunkReader::open(repository, backup.stored);
   if (!reader) return std::unexpected(from_storage(reader.error()));
+  return std::move(*reader);
+}
+
+}  // namespace
+
+Result<void> probe(const storage::Repository& repository, const OpenBackup& backup) {
+  auto reader = open_reader(repository, backup);
+  if (!reader) return std::unexpected(reader.error());
+  const auto& chunks = backup.stored.chunks;
+  for (std::uint32_t i = 0; i < chunks.size(); ++i) {
+    if (i > 0 && chunks[i].pack == chunks[i - 1].pack) continue;
+    if (const auto chunk = (*reader)->read(i); !chunk) {
+      return std::unexpected(from_storage(chunk.error()));
+    }
+  }
+  return {};
+}
+
+Result<void> read_back(const storage::Repository& repository, const OpenBackup& backup,
+                       rdb::Parser& parser, const JobContext& job,
+                       const std::function<Result<void>()>& on_chunk) {
+  const std::string what = "backup " + backup.stored.key.id;
+  auto reader = open_reader(repository, backup);
+  if (!reader) return std::unexpected(reader.error());
+  if (const std::string& reason = (*reader)->io_fallback_reason();
+      !reason.empty() && job.observer != nullptr) {
+    job.observer->on_notice("io_uring is not used, threads do its work: " + reason);
+  }
   while (true) {
     if (job.stop.stop_requested()) return std::unexpected(cancelled());
     const auto chunk = (*reader)->next();

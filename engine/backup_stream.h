@@ -11,6 +11,10 @@
 
 namespace sluice::engine {
 
+/// Whether a restore of the backup can begin: its layout is known here, and the first chunk of each
+/// of its packs can be read. Errors: as for read_back().
+[[nodiscard]] Result<void> probe(const storage::Repository& repository, const OpenBackup& backup);
+
 /// Reads a backup's RDB back from its chunks and has `parser` parse it to the end. `on_chunk` is
 /// called after each chunk, may refuse, and may be empty.
 ///

@@ -12,12 +12,17 @@ Result<FileInput> FileInput::open(const std::string& place) {
   if (place == "-") {
     input.file_.reset(stdin);
     input.name_ = "standard input";
-    input.stem_ = "stdin";
     return input;
   }
   const std::string path = place.starts_with("file://") ? place.substr(7) : place;
+  if (path.find("://") != std::string::npos) {  // not repeated: it may hold a password
+    return std::unexpected(
+        Error{.stage = Stage::usage,
+              .code = "bad_uri",
+              .message = "unknown kind of address: expected redis://, rediss://, valkey://, "
+                         "valkeys://, file:// or the path of a file"});
+  }
   input.name_ = "file " + path;
-  input.stem_ = std::filesystem::path(path).stem().string();
   std::error_code ec;
   if (std::filesystem::is_directory(path, ec)) {
     return std::unexpected(Error{.stage = Stage::usage,
@@ -37,11 +42,18 @@ Result<FileInput> FileInput::open(const std::string& place) {
   return input;
 }
 
+std::string FileInput::stem(const std::string& place) {
+  return place == "-" ? "stdin" : std::filesystem::path(place).stem().string();
+}
+
 Result<std::size_t> FileInput::read(std::span<std::byte> into) {
   const std::size_t size = std::fread(into.data(), 1, into.size(), file_.get());
   if (size < into.size() && std::ferror(file_.get()) != 0) {
+    const int problem = errno;
     return std::unexpected(
-        Error{.stage = Stage::engine, .code = "read_failed", .message = "cannot read " + name_});
+        Error{.stage = Stage::engine,
+              .code = "read_failed",
+              .message = "cannot read " + name_ + ": " + std::generic_category().message(problem)});
   }
   return size;
 }

@@ -15,7 +15,7 @@ namespace sluice::engine {
 /// An RDB file as a place: a path, "file://…", or "-" for standard input.
 class FileInput {
  public:
-  /// Errors: "open_failed".
+  /// Errors: "open_failed", "bad_uri".
   [[nodiscard]] static Result<FileInput> open(const std::string& place);
 
   /// Fills `into` from the front; fewer bytes only at the end of the file. Errors: "read_failed".
@@ -23,8 +23,9 @@ class FileInput {
 
   /// For messages: "file dump.rdb", "standard input".
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  /// The file's name without folders and extension; "stdin" for standard input.
-  [[nodiscard]] const std::string& stem() const noexcept { return stem_; }
+  /// A place's name without folders and extension; "stdin" for standard input. Opens nothing: a
+  /// pipe can be opened only once.
+  [[nodiscard]] static std::string stem(const std::string& place);
   [[nodiscard]] std::optional<std::uint64_t> size() const noexcept { return size_; }
 
  private:
@@ -38,7 +39,6 @@ class FileInput {
 
   std::unique_ptr<std::FILE, Close> file_;
   std::string name_;
-  std::string stem_;
   std::optional<std::uint64_t> size_;
 };
 

@@ -20,6 +20,13 @@ json::value json_optional(const std::optional<std::string>& text) {
   return text ? json::value(*text) : json::value(nullptr);
 }
 
+json::object json_error(const Error& error) {
+  constexpr std::array<std::string_view, 5> stages{"usage", "net", "rdb", "storage", "engine"};
+  return {{"stage", stages.at(static_cast<std::size_t>(error.stage))},
+          {"code", error.code},
+          {"message", error.message}};
+}
+
 json::object json_summary(const BackupSummary& summary) {
   return {{"id", summary.id},
           {"instance", summary.instance},
@@ -48,12 +55,7 @@ json::object json_summary(const BackupSummary& summary) {
 }  // namespace engine
 
 std::string to_json(const Error& error) {
-  constexpr std::array<std::string_view, 5> stages{"usage", "net", "rdb", "storage", "engine"};
-  return boost::json::serialize(
-      boost::json::object{{"error",
-                           {{"stage", stages.at(static_cast<std::size_t>(error.stage))},
-                            {"code", error.code},
-                            {"message", error.message}}}});
+  return boost::json::serialize(boost::json::object{{"error", engine::json_error(error)}});
 }
 
 std::string to_json(const BackupSummary& summary) {

@@ -3,19 +3,15 @@
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
+#include <stdexcept>
 
+#include "engine/json.h"
 #include "rdb/escape.h"
 
 namespace sluice::engine {
 namespace {
 
 namespace json = boost::json;
-
-json::object encode_counts(const std::map<std::string, std::uint64_t>& counts) {
-  json::object object;
-  for (const auto& [name, count] : counts) object[name] = count;
-  return object;
-}
 
 json::array encode_aux(const std::vector<std::pair<std::string, std::string>>& aux) {
   json::array list;
@@ -44,6 +40,27 @@ BackupSource decode_source(const json::object& object) {
           .offset = object.at("offset").to_number<std::uint64_t>()};
 }
 
+std::int64_t decode_time(const json::value& value) {
+  constexpr std::int64_t year_10000_ms = 253'402'300'800'000;
+  const auto ms = value.to_number<std::int64_t>();
+  if (ms < 0 || ms >= year_10000_ms) throw std::out_of_range("a time is out of range");
+  return ms;
+}
+
+std::vector<LongValue> decode_long_values(const json::array& list, std::uint64_t raw_bytes) {
+  std::vector<LongValue> values;
+  for (const json::value& entry : list) {
+    const LongValue value{.record = entry.at(0).to_number<std::uint64_t>(),
+                          .value_bytes = entry.at(1).to_number<std::uint64_t>()};
+    if (value.value_bytes == 0 || value.value_bytes > raw_bytes ||
+        (!values.empty() && value.record <= values.back().record)) {
+      throw std::out_of_range("the list of long values is not one");
+    }
+    values.push_back(value);
+  }
+  return values;
+}
+
 /// Throws on what does not fit; decode_manifest() turns that into an Error.
 Manifest decode_object(const json::object& object) {
   Manifest manifest;
@@ -67,15 +84,13 @@ Manifest decode_object(const json::object& object) {
     manifest.aux.emplace_back(json::value_to<std::string>(entry.at(0)),
                               json::value_to<std::string>(entry.at(1)));
   }
-  for (const json::value& entry : object.at("long_values").as_array()) {
-    manifest.long_values.push_back({.record = entry.at(0).to_number<std::uint64_t>(),
-                                    .value_bytes = entry.at(1).to_number<std::uint64_t>()});
-  }
+  manifest.long_values =
+      decode_long_values(object.at("long_values").as_array(), manifest.raw_bytes);
   if (const json::value& digest = object.at("digest"); !digest.is_null()) {
     manifest.digest = json::value_to<std::string>(digest);
   }
-  manifest.started_at_ms = object.at("started_at_ms").to_number<std::int64_t>();
-  manifest.finished_at_ms = object.at("finished_at_ms").to_number<std::int64_t>();
+  manifest.started_at_ms = decode_time(object.at("started_at_ms"));
+  manifest.finished_at_ms = decode_time(object.at("finished_at_ms"));
   return manifest;
 }
 
@@ -103,7 +118,7 @@ std::string encode(const Manifest& manifest) {
       {"crc64", manifest.crc64},
       {"raw_bytes", manifest.raw_bytes},
       {"keys", manifest.keys},
-      {"types", encode_counts(manifest.types)},
+      {"types", json_counts(manifest.types)},
       {"databases", std::move(databases)},
       {"functions", manifest.functions},
       {"module_aux", manifest.module_aux},
@@ -135,6 +150,15 @@ Result<Manifest> decode_manifest(const std::string& text, const std::string& obj
   } catch (const std::exception& problem) {  // Boost.JSON's way to say: absent, or another type
     return std::unexpected(bad_manifest(object, problem.what()));
   }
+}
+
+BackupSource printable(const BackupSource& source) {
+  BackupSource safe = source;
+  safe.uri = escaped(source.uri);
+  safe.server = escaped(source.server);
+  safe.version = escaped(source.version);
+  safe.replid = escaped(source.replid);
+  return safe;
 }
 
 void take_facts(Manifest& manifest, const StreamFacts& facts) {

@@ -42,6 +42,10 @@ struct Manifest {
 /// `object` names the backup in errors. Errors: "corrupt", "unsupported_format".
 [[nodiscard]] Result<Manifest> decode_manifest(const std::string& text, const std::string& object);
 
+/// The source with bytes that are no printable ASCII escaped: a manifest is JSON, and a terminal is
+/// not to be steered by a hostile dump.
+[[nodiscard]] BackupSource printable(const BackupSource& source);
+
 /// Fills in what the stream told.
 void take_facts(Manifest& manifest, const StreamFacts& facts);
 

@@ -26,8 +26,12 @@ Result<engine::ReadyTarget> prepare_target(engine::IoThread& io, const engine::S
   if (options.flush) {
     const auto flushed = io.run(engine::flush_target(*target->connection, link), job.stop);
     if (!flushed) {
-      return std::unexpected(engine::from_net(flushed.error(), engine::Role::target, link.display));
+      Error error = engine::from_net(flushed.error(), engine::Role::target, link.display);
+      if (error.code == "cancelled") error.message = "stopped as asked";
+      error.message += "; the target may have been emptied, nothing was restored";
+      return std::unexpected(std::move(error));
     }
+    target->keys = 0;
   } else if (target->keys > 0 && options.on_conflict == OnConflict::refuse) {
     return std::unexpected(Error{
         .stage = Stage::engine,
@@ -72,6 +76,7 @@ class RestoreRun {
     }
     result.raw_bytes = parser.offset();
     ledger_.report(result);
+    if (!result.interrupted) note_missing(result);
     if (!result.interrupted && !result.total.balanced()) {
       result.interrupted = Error{.stage = Stage::engine,
                                  .code = "ledger_gap",
@@ -111,24 +116,37 @@ class RestoreRun {
     return engine::from_net(*broken_, engine::Role::target, link_.display);
   }
 
+  /// A server says OK to a key that it evicts at once, or that has expired by its own clock.
+  void note_missing(RestoreResult& result) {
+    if (target_.keys > 0) return;
+    const auto keys = io_.run(engine::count_target_keys(*target_.connection, link_), job_.stop);
+    if (!keys || *keys >= result.total.written) return;
+    result.notes.push_back(
+        fmt::format("the target took {} keys but holds {} now: the others expired by its clock or "
+                    "were evicted (see maxmemory and maxmemory-policy there)",
+                    result.total.written, *keys));
+  }
+
   /// The parser only knows that the handler stopped it; what made it stop is here.
   [[nodiscard]] Error why_ended(const Error& read) const {
     Error error = read;
     if (stream_.error()) error = *stream_.error();
     if (broken_) error = broken_or_stopped();
     if (error.code == "cancelled") error.message = "stopped as asked";
-    error.message +=
-        "; the target holds part of the backup: run this again with --on-conflict "
-        "replace to complete it";
+    error.message += "; the target holds part of the backup";
+    if (broken_ || error.code == "cancelled") {
+      error.message += ": run this again with --on-conflict replace to complete it";
+    }
     return error;
   }
 
   void add_differences(RestoreResult& result) {
-    for (const std::string& difference : engine::differences(backup_.manifest, stream_)) {
-      result.interrupted = Error{.stage = Stage::storage,
-                                 .code = "corrupt",
-                                 .message = "backup " + result.backup + ": " + difference};
-    }
+    const auto differences = engine::differences(backup_.manifest, stream_);
+    if (differences.empty()) return;
+    result.interrupted =
+        Error{.stage = Stage::storage,
+              .code = "corrupt",
+              .message = fmt::format("backup {}: {}", result.backup, fmt::join(differences, "; "))};
   }
 
   const storage::Repository& repository_;
@@ -164,6 +182,11 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
   if (!key) return std::unexpected(key.error());
   const auto backup = engine::open_backup(**repository, *key);
   if (!backup) return std::unexpected(backup.error());
+
+  // Before anything of the target is touched: can the backup be read at all?
+  if (auto readable = engine::probe(**repository, *backup); !readable) {
+    return std::unexpected(readable.error());
+  }
 
   meter.set_phase("connecting");
   meter.update(0, 0);
@@ -216,7 +239,7 @@ std::string to_json(const RestoreResult& result) {
   object["seconds"] = result.seconds;
   object["error"] = nullptr;
   if (const auto& error = result.interrupted) {
-    object["error"] = {{"code", error->code}, {"message", error->message}};
+    object["error"] = engine::json_error(*error);
   }
   return json::serialize(object);
 }

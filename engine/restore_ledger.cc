@@ -60,7 +60,7 @@ void RestoreLedger::on_unanswered(std::uint64_t tag, std::span<const std::byte> 
   const CommandTag about = CommandTag::unpack(tag);
   if (about.kind != CommandTag::Kind::key) return;
   ++of(about.type).failed;
-  add_failure(about.db, rdb::escape(key), "sent, but the connection was lost before the answer");
+  add_failure(about.db, rdb::escape(key), "sent, but its answer did not come");
 }
 
 std::uint64_t RestoreLedger::written() const {

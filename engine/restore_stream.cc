@@ -3,19 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <string_view>
 
+#include "engine/clock.h"
 #include "rdb/escape.h"
 
 namespace sluice::engine {
 namespace {
-
-std::int64_t unix_now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 /// "#!lua name=mylib ..." gives "mylib".
 std::string library_name(std::span<const std::byte> source) {
@@ -100,7 +94,10 @@ bool RestoreStream::on_record_begin(const rdb::RecordHeader& record) {
     ledger_.count_expired(record.type->logical);
     return true;
   }
-  if (!select(record.db)) return false;
+  if (!select(record.db)) {
+    refuse("not sent: the way to the target broke");
+    return false;
+  }
   if (!db_usable_) {
     refuse(fmt::format("SELECT {}: {}", record.db, ledger_.select_error()));
     return true;
@@ -166,7 +163,8 @@ bool RestoreStream::on_record_end(std::uint64_t offset) {
 /// RESTORE key ttl payload: up to where the value comes. Refuses the key instead when the target
 /// would drop the connection over it.
 void RestoreStream::begin_command(std::uint64_t value_bytes) {
-  const std::uint64_t size = payload_->size(value_bytes);
+  const bool fits = value_bytes <= target_.bulk_bytes_max;
+  const std::uint64_t size = fits ? payload_->size(value_bytes) : value_bytes;
   if (size > target_.bulk_bytes_max) {
     fate_ = Fate::drop;
     refuse(

@@ -94,18 +94,26 @@ asio::awaitable<net::Result<ReadyTarget>> look_at_target(asio::any_io_executor e
 asio::awaitable<net::Result<void>> flush_target(net::Connection& connection, ServerLink link) {
   const net::ClientOptions options{.silence_timeout = link.timeout, .limits = {}};
   net::Client client(connection, options);
-  // First what is more often forbidden, so that a refusal comes before any key is gone.
+  auto flushed = co_await client.call("FLUSHALL");
+  if (!flushed) co_return std::unexpected(flushed.error());
+  if (flushed->is_error()) co_return std::unexpected(net::refusal("FLUSHALL", flushed->text));
   auto functions = co_await client.call("FUNCTION", "FLUSH");
   if (!functions) co_return std::unexpected(functions.error());
   if (functions->is_error()) {
     net::Error refusal = net::refusal("FUNCTION FLUSH", functions->text);
-    // Servers before 7.0 have no functions, which is as good as a flush.
-    if (refusal.code != net::Errc::command_unknown) co_return std::unexpected(std::move(refusal));
+    // Servers before 7.0 do not know the command and have nothing to flush.
+    if (refusal.code == net::Errc::no_permission) co_return std::unexpected(std::move(refusal));
   }
-  auto flushed = co_await client.call("FLUSHALL");
-  if (!flushed) co_return std::unexpected(flushed.error());
-  if (flushed->is_error()) co_return std::unexpected(net::refusal("FLUSHALL", flushed->text));
   co_return net::Result<void>();
+}
+
+asio::awaitable<net::Result<std::uint64_t>> count_target_keys(net::Connection& connection,
+                                                              ServerLink link) {
+  const net::ClientOptions options{.silence_timeout = link.timeout, .limits = {}};
+  net::Client client(connection, options);
+  auto keyspace = co_await client.call("INFO", "keyspace");
+  if (!keyspace) co_return std::unexpected(keyspace.error());
+  co_return count_keys(keyspace->text);
 }
 
 }  // namespace sluice::engine

@@ -30,8 +30,12 @@ struct ReadyTarget {
 [[nodiscard]] boost::asio::awaitable<net::Result<ReadyTarget>> look_at_target(
     boost::asio::any_io_executor executor, ServerLink link);
 
-/// FUNCTION FLUSH where there are functions, and FLUSHALL.
+/// FLUSHALL, and FUNCTION FLUSH where there are functions.
 [[nodiscard]] boost::asio::awaitable<net::Result<void>> flush_target(net::Connection& connection,
                                                                      ServerLink link);
+
+/// Keys over all databases, now.
+[[nodiscard]] boost::asio::awaitable<net::Result<std::uint64_t>> count_target_keys(
+    net::Connection& connection, ServerLink link);
 
 }  // namespace sluice::engine

@@ -8,6 +8,11 @@ namespace sluice {
 
 bool is_server_uri(std::string_view place) { return net::is_uri(place); }
 
+bool has_password(std::string_view uri) {
+  const auto parsed = net::parse_uri(uri);
+  return parsed && !parsed->password.empty();
+}
+
 namespace engine {
 
 Result<ServerLink> make_link(const ServerAddress& address) {
@@ -16,6 +21,14 @@ Result<ServerLink> make_link(const ServerAddress& address) {
     return std::unexpected(Error{.stage = Stage::usage,
                                  .code = "bad_uri",
                                  .message = "not a server address: " + uri.error().detail});
+  }
+  if (uri->db != 0) {
+    return std::unexpected(
+        Error{.stage = Stage::usage,
+              .code = "database_given",
+              .message = "the address ends in a database, but backup and restore are about all "
+                         "of them: leave out /" +
+                         std::to_string(uri->db)});
   }
   ServerLink link;
   link.connect = net::connect_options(*uri);
@@ -27,7 +40,6 @@ Result<ServerLink> make_link(const ServerAddress& address) {
   link.connect.connect_timeout = std::min(link.connect.connect_timeout, address.timeout);
   link.user = uri->user;
   link.password = address.password.value_or(uri->password);
-  link.db = uri->db;
   link.timeout = address.timeout;
   link.display = net::to_display(*uri);
   return link;

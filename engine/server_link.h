@@ -18,12 +18,11 @@ struct ServerLink {
   net::ConnectOptions connect;
   std::string user;
   std::string password;
-  std::uint32_t db = 0;
   std::chrono::milliseconds timeout{};
   std::string display;  ///< URI without secrets.
 };
 
-/// Errors: "bad_uri".
+/// Errors: "bad_uri"; "database_given", since every job is about all databases.
 [[nodiscard]] Result<ServerLink> make_link(const ServerAddress& address);
 
 /// Opens a connection and logs in.

@@ -51,13 +51,23 @@ class AbortOnExit {
   BlockQueue& queue_;
 };
 
-/// Closes the queue however the transfer ends, so that the job's thread sees the end.
+/// Lets the job's thread see the end of a transfer, however it ends.
+class CloseOnExit {
+ public:
+  explicit CloseOnExit(BlockQueue& queue) : queue_(queue) {}
+  CloseOnExit(const CloseOnExit&) = delete;
+  CloseOnExit& operator=(const CloseOnExit&) = delete;
+  ~CloseOnExit() { queue_.close(); }
+
+ private:
+  BlockQueue& queue_;
+};
+
 boost::asio::awaitable<net::Result<net::SnapshotStats>> receive(net::ReplicationOptions options,
                                                                 QueueSink& sink,
                                                                 BlockQueue& queue) {
-  auto received = co_await net::receive_snapshot(std::move(options), sink);
-  queue.close();
-  co_return received;
+  const CloseOnExit close_on_exit(queue);
+  co_return co_await net::receive_snapshot(std::move(options), sink);
 }
 
 /// Passes blocks on until the queue ends. On an error of the consumer the transfer is aborted.
@@ -110,6 +120,11 @@ Result<SnapshotOrigin> read_server(const BackupOptions& options, const SnapshotC
   const auto info = io.run(ask_server_info(io.executor(), *link), job.stop);
   if (!info) return std::unexpected(from_net(info.error(), Role::source, link->display));
 
+  if (info->redis_mode == "cluster") {
+    meter.notice(
+        "the source is one node of a cluster: this backup holds the keys of its slots only; "
+        "back up every primary");
+  }
   meter.set_phase("waiting for the source to save");
   const AbortOnExit abort_on_exit(queue);  // before `io` waits for the receiver
   auto transfer = io.start(receive(replication_options(*link), sink, queue), job.stop);
@@ -164,9 +179,7 @@ Result<std::string> default_instance(const BackupOptions& options) {
     if (!link) return std::unexpected(link.error());
     name = link->connect.host + "-" + std::to_string(link->connect.port);
   } else {
-    const auto input = FileInput::open(options.source);
-    if (!input) return std::unexpected(input.error());
-    name = input->stem();
+    name = FileInput::stem(options.source);
   }
   constexpr std::size_t name_bytes_max = 128;
   name.resize(std::min(name.size(), name_bytes_max));

@@ -211,7 +211,7 @@ Parser::Step Parser::end_opcode() {
 
 Parser::Step Parser::emit_opcode() {
   switch (opcode_->kind) {
-    case OpcodeKind::select_db: db_ = numbers_[0]; return told(handler_.on_database(db_));
+    case OpcodeKind::select_db: return emit_select_db();
     case OpcodeKind::expire_s:
       pending_.expire_at_ms = std::bit_cast<std::int64_t>(numbers_[0]) * 1000;
       return Step::ok;
@@ -237,6 +237,15 @@ Parser::Step Parser::emit_opcode() {
     case OpcodeKind::slot_import: return Step::ok;
   }
   std::unreachable();
+}
+
+Parser::Step Parser::emit_select_db() {
+  if (numbers_[0] > limits_.db_index_max) {
+    return fail(Errc::bad_value, "DB index " + std::to_string(numbers_[0]) + ", at most " +
+                                     std::to_string(limits_.db_index_max) + " is accepted");
+  }
+  db_ = numbers_[0];
+  return told(handler_.on_database(db_));
 }
 
 Parser::Step Parser::emit_aux() {

@@ -19,6 +19,7 @@ namespace sluice::rdb {
 /// Values are handed on as they come and have none.
 struct Limits {
   std::uint64_t key_bytes_max = 512ULL << 20;      ///< Redis' proto-max-bulk-len default.
+  std::uint64_t db_index_max = (1U << 20) - 1;     ///< Servers have 16 unless told otherwise.
   std::uint64_t metadata_bytes_max = 64ULL << 20;  ///< One aux string, function or KEY_META block.
 };
 
@@ -112,8 +113,8 @@ class Parser {
   Step take_text_field();
   Step end_opcode();
   Step emit_opcode();
+  Step emit_select_db();
   Step emit_aux();
-  Step emit_record_begin(std::span<const std::byte> key);
   Step end_stream(std::uint64_t stored);
 
   // Programs.
@@ -160,7 +161,6 @@ class Parser {
   // The STR being read, and the bytes being skipped.
   StringState string_state_ = StringState::length;
   StringForm string_form_{};
-  std::uint64_t string_compressed_ = 0;
   std::uint64_t string_size_ = 0;  // stored bytes; for LZF the compressed ones
   std::uint64_t string_plain_ = 0;
   std::uint64_t skip_left_ = 0;

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include "cli.h"
 #include "server_options.h"
@@ -45,6 +47,11 @@ int run(const Options& options, const Globals& globals) {
     auto address = make_address(options.source, options.server, "source");
     if (!address) return report(address.error(), globals);
     job.server = std::move(*address);
+  }
+  if (globals.repository == globals.default_repository) {
+    std::error_code ignored;  // opening the repository tells what is wrong
+    std::filesystem::create_directories(std::filesystem::path(job.repository).parent_path(),
+                                        ignored);
   }
   Result<BackupSummary> taken;
   {

@@ -22,7 +22,8 @@ inline constexpr int terminated = 143;
 
 /// Options that every verb takes.
 struct Globals {
-  std::string repository;  ///< Resolved: --repo, SLUICE_REPO, or the default place.
+  std::string repository;          ///< Resolved: --repo, SLUICE_REPO, or the default place.
+  std::string default_repository;  ///< The default place, whose parents may be made.
   bool json = false;
   bool quiet = false;
   std::string io = "auto";

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
@@ -15,10 +16,8 @@
 namespace sluice::tools {
 namespace {
 
+/// $XDG_DATA_HOME/sluice, else ~/.local/share/sluice.
 std::string default_repository() {
-  if (const char* repository = std::getenv("SLUICE_REPO"); repository != nullptr && *repository) {
-    return repository;
-  }
   if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data) {
     return (std::filesystem::path(data) / "sluice").string();
   }
@@ -48,7 +47,11 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string("sluice ") + SLUICE_VERSION);
   app.require_subcommand(1);
   app.fallthrough();
-  Globals globals{.repository = default_repository(), .json = false, .quiet = false, .io = "auto"};
+  Globals globals;
+  globals.default_repository = default_repository();
+  const char* repository = std::getenv("SLUICE_REPO");
+  globals.repository =
+      repository != nullptr && *repository != '\0' ? repository : globals.default_repository;
   add_globals(app, globals);
 
   const std::map<std::string, Verb> verbs{
@@ -90,7 +93,10 @@ int report(const Error& error, const Globals& globals) {
 
 int main(int argc, char** argv) {
   try {
-    return sluice::tools::run(argc, argv);
+    const int code = sluice::tools::run(argc, argv);
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+    fmt::print(stderr, "sluice: cannot write to standard output\n");
+    return code == sluice::tools::exit_code::done ? sluice::tools::exit_code::failed : code;
   } catch (const std::bad_alloc&) {
     fmt::print(stderr, "sluice: out of memory\n");
   } catch (const std::exception& problem) {

@@ -35,7 +35,8 @@ OnConflict policy(const std::string& name) {
 bool may_flush(const Options& options) {
   if (!options.flush || options.yes) return true;
   if (isatty(STDIN_FILENO) == 0) return false;
-  fmt::print(stderr, "Delete every key of the target before restoring? Type yes: ");
+  fmt::print(stderr,
+             "Delete every key of all databases of the target, and its functions? Type yes: ");
   std::string answer;
   return std::getline(std::cin, answer) && answer == "yes";
 }
@@ -81,7 +82,8 @@ int run(const Options& options, const Globals& globals) {
   if (!may_flush(options)) {
     return report({.stage = Stage::usage,
                    .code = "not_confirmed",
-                   .message = "--flush deletes every key of the target: confirm with --yes"},
+                   .message = "--flush deletes every key of all databases of the target, and its "
+                              "functions: confirm with --yes"},
                   globals);
   }
   const std::stop_token stop = stop_on_signals();
@@ -117,7 +119,7 @@ Verb add_restore(CLI::App& app, const Globals& globals) {
                  "When the target holds keys: refuse to start, replace or skip those that exist")
       ->check(CLI::IsMember({"refuse", "replace", "skip"}))
       ->capture_default_str();
-  app.add_flag("--flush", options->flush, "Empty the target first");
+  app.add_flag("--flush", options->flush, "Empty the target first: all databases, and functions");
   app.add_flag("--yes", options->yes, "Do not ask before --flush");
   add_server_options(app, options->server, "target");
   return [options, &globals] { return run(*options, globals); };

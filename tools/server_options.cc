@@ -28,15 +28,6 @@ std::optional<std::string> environment(const std::string& name) {
   return value;
 }
 
-/// Whether a URI carries a password: a ':' between scheme and '@'.
-bool has_password(const std::string& uri) {
-  const std::size_t begin = uri.find("://");
-  if (begin == std::string::npos) return false;
-  const std::size_t end = uri.find('/', begin + 3);
-  const std::size_t at = uri.substr(0, end).rfind('@');
-  return at != std::string::npos && uri.substr(begin + 3, at - begin - 3).contains(':');
-}
-
 }  // namespace
 
 void add_server_options(CLI::App& app, ServerOptions& options, const std::string& side) {

@@ -4,8 +4,8 @@
 
 namespace sluice::tools {
 
-/// Turns SIGINT and SIGTERM into a request to stop. The first signal asks; a second one of the same
-/// kind ends the process at once, by the signal's default action.
+/// Turns SIGINT and SIGTERM into a request to stop. The first signal asks; a second one ends
+/// the process at once, by that signal's default action.
 ///
 /// Call before any other thread is started: the signals are blocked everywhere and taken by a
 /// thread of our own, so that no code runs inside a signal handler.

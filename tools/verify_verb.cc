@@ -19,6 +19,7 @@ struct Options {
 };
 
 void print(const std::vector<VerifyResult>& results) {
+  if (results.empty()) fmt::print("no backups\n");
   for (const VerifyResult& result : results) {
     fmt::print("{}  {}  {}: {} keys, {} chunks, {} read, {} parsed in {}\n", result.id,
                result.instance, result.ok ? "ok" : "DAMAGED", human_count(result.keys),

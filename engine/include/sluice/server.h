@@ -29,4 +29,7 @@ struct ServerAddress {
 /// Whether `place` is the address of a live server rather than the path of a file.
 [[nodiscard]] bool is_server_uri(std::string_view place);
 
+/// Whether a server's address carries a password.
+[[nodiscard]] bool has_password(std::string_view uri);
+
 }  // namespace sluice
