@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <limits>
 #include <utility>
 
 #include "storage/backup_writer_state.h"
@@ -67,9 +66,10 @@ Result<std::uint32_t> BackupWriter::State::append_chunk(std::span<const std::byt
                                                         ChunkTag tag) {
   if (auto ok = check(); !ok) return std::unexpected(std::move(ok.error()));
   const std::size_t ordinal = backup.chunks.size();
-  if (ordinal == std::numeric_limits<std::uint32_t>::max()) {
+  if (ordinal == format::backup_chunks_max) {
     return keep(Result<std::uint32_t>(
-        std::unexpect, Error{.code = Errc::limit_exceeded, .detail = "2^32 - 1 chunks"}));
+        std::unexpect, Error{.code = Errc::limit_exceeded,
+                             .detail = fmt::format("{} chunks", format::backup_chunks_max)}));
   }
   const auto chunk = encoder_.encode(raw, static_cast<std::uint32_t>(ordinal));
   if (!chunk) return keep(Result<std::uint32_t>(std::unexpect, chunk.error()));
