@@ -118,6 +118,19 @@ Result<std::vector<std::string>> list_directory(const Directory& directory) {
   return names;
 }
 
+Result<std::vector<std::string>> list_directories(const Directory& directory) {
+  auto names = list_directory(directory);
+  if (!names) return names;
+  std::erase_if(*names, [&directory](const std::string& name) {
+    struct stat status{};
+    const int fd = directory.fd.get();
+    // What cannot be looked at stays in the list: whoever opens it has the error.
+    return ::fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           !S_ISDIR(status.st_mode);
+  });
+  return names;
+}
+
 Result<Fd> open_for_reading(const Directory& parent, const std::string& name) {
   Fd file(::openat(parent.fd.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (file) return file;

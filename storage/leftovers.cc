@@ -160,7 +160,9 @@ Result<void> clear_temporary_files(const Layout& layout, Cleared& cleared) {
   const auto entries = list_directory(*tmp);
   if (!entries) return std::unexpected(entries.error());
   for (const std::string& entry : *entries) {
-    if (auto ok = remove_file(*tmp, entry); !ok) return ok;
+    const auto removed = remove_file(*tmp, entry);
+    if (!removed && removed.error().code == std::errc::is_a_directory) continue;  // not ours
+    if (!removed) return removed;
     ++cleared.files;
   }
   return entries->empty() ? Result<void>() : sync_directory(*tmp);

@@ -52,7 +52,7 @@ class Repository {
  public:
   /// Errors: not_a_repository, not_empty, unsupported_format, unsupported_feature, corrupt or
   /// checksum_mismatch (FORMAT), the system's. A half-made repository is completed when
-  /// `create_if_missing`.
+  /// `create_if_missing`; one that holds backups and no FORMAT is corrupt.
   [[nodiscard]] static Result<std::unique_ptr<Repository>> open(const std::filesystem::path& path,
                                                                 OpenOptions options = {});
   explicit Repository(std::shared_ptr<const Layout> layout, OpenOptions options);
