@@ -42,6 +42,8 @@ struct Backup {
   std::vector<ChunkRef> chunks;
   format::Digest manifest_digest{};
   std::optional<Error> manifest_damage;  ///< Set when `manifest` was bad and its copy was used.
+  /// Set when HEAD was bad and `manifest` and its copy, both whole and equal, were taken for it.
+  std::optional<Error> head_damage;
 };
 
 /// A line of a listing.
@@ -54,10 +56,13 @@ struct BackupInfo {
   std::uint32_t packs = 0;
   std::uint64_t chunks = 0;
   std::string meta_json;
-  /// Set when it cannot be read (HEAD damaged, or manifest and copy both): the rest is then empty.
+  /// Set when it cannot be read whole: what it consists of is not known (manifest and copy damaged,
+  /// or one of them and HEAD), and then the rest is empty; or a pack is missing or not of its size.
   std::optional<Error> damage;
   /// Set when it can be read, but only from the copy of its manifest.
   std::optional<Error> manifest_damage;
+  /// Set when it can be read, but only because manifest and copy agree on what HEAD does not say.
+  std::optional<Error> head_damage;
 };
 
 struct WriteStats {

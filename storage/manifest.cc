@@ -144,7 +144,8 @@ Result<Backup> read_body(const ManifestHeader& header, Cursor& cursor) {
                 .packs = {},
                 .chunks = {},
                 .manifest_digest = {},
-                .manifest_damage = {}};
+                .manifest_damage = {},
+                .head_damage = {}};
   backup.key.instance.resize(header.instance_bytes);
   backup.meta_json.resize(header.meta_bytes);
   for (std::string* text : {&backup.key.instance, &backup.meta_json}) {
