@@ -82,9 +82,11 @@ struct CommittedBackup {
 /// What a dead writer had left and begin_backup() removed.
 struct Cleared {
   std::vector<BackupKey> backups;  ///< Uncommitted backups whose writer is gone.
-  std::uint64_t packs = 0;         ///< Pack files, theirs and strays.
+  std::uint64_t packs = 0;         ///< Their pack files.
   std::uint64_t bytes = 0;         ///< What those pack files held.
   std::uint64_t files = 0;         ///< Other files.
+  /// Pack files of backups that have no directory: left, as the directory may only be elsewhere.
+  std::uint64_t stray_packs = 0;
 };
 
 }  // namespace sluice::storage

@@ -266,8 +266,7 @@ Result<void> Repository::remove_backup(const BackupKey& key) {
   }
   if (auto ok = mark_removed(*layout_, key); !ok) return ok;
   if (options_.on_step) options_.on_step("remove_marked");
-  Cleared removed;
-  return remove_backups(*layout_, {key}, removed);
+  return remove_backup_files(*layout_, key);
 }
 
 }  // namespace sluice::storage
