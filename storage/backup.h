@@ -56,12 +56,14 @@ struct BackupInfo {
   std::uint32_t packs = 0;
   std::uint64_t chunks = 0;
   std::string meta_json;
-  /// Set when it cannot be read whole: what it consists of is not known (manifest and copy damaged,
-  /// or one of them and HEAD), and then the rest is empty; or a pack is missing or not of its size.
+  /// What a person must be told of: what it consists of is not known (manifest and copy damaged, or
+  /// one of them and HEAD), and then the rest is empty; a pack is missing or not of its size; or
+  /// `head_damage`.
   std::optional<Error> damage;
   /// Set when it can be read, but only from the copy of its manifest.
   std::optional<Error> manifest_damage;
   /// Set when it can be read, but only because manifest and copy agree on what HEAD does not say.
+  /// One more bad bit may cost the backup, so it is `damage` too.
   std::optional<Error> head_damage;
 };
 

@@ -133,6 +133,7 @@ std::optional<BackupInfo> inspect(const Layout& layout, const BackupKey& key,
   } else {
     auto packs = check_packs_exist(layout, **backup);
     info = describe(**std::move(backup));
+    info.damage = info.head_damage;
     if (!packs) info.damage = std::move(packs.error());
   }
   if (info.damage) {
