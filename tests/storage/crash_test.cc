@@ -10,8 +10,11 @@
 #include <chrono>
 #include <cstddef>
 #include <future>
+#include <optional>
 #include <thread>
 
+#include "storage/file_lock.h"
+#include "storage/head.h"
 #include "storage/repository.h"
 #include "tests/storage/child.h"
 #include "tests/storage/scratch.h"
@@ -251,6 +254,34 @@ TEST_F(Crash, ABackupThatIsCommittedWhileItsLockIsWaitedForStays) {
     EXPECT_TRUE(writer && (*writer)->cleared().packs == 0);
   }
   writing.join();
+  EXPECT_EQ(check_all_listed(), 1u);
+}
+
+TEST_F(Crash, HeadIsReadAgainUnderTheLockThoughTheLockFileStays) {
+  const int status = in_child([&] { return back_up(**open("before_commit"), "a") ? 0 : 1; });
+  ASSERT_EQ(status, died_at_step);
+  const fs::path folder = fs::directory_iterator(root_ / "instances/a")->path();
+  const auto text = read_file(folder / "HEAD");
+  auto head = parse_head({reinterpret_cast<const char*>(text.data()), text.size()}, "HEAD");
+  ASSERT_OK(head);
+  const auto manifest = read_file(folder / "manifest");
+  std::ranges::copy(std::span(manifest).last(16), head->manifest_digest.begin());
+  head->state = HeadState::committed;
+  ++head->generation;
+  const auto directory = open_directory(folder.string());
+  std::optional lock = *FileLock::acquire(*directory, "LOCK", std::chrono::milliseconds(1000));
+  std::thread committing([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_OK(replace_text(*directory, "HEAD", serialize(*head)));
+    lock.reset();
+  });
+  {
+    auto repository = open();
+    auto writer = (*repository)->begin_backup("a");
+    EXPECT_OK(writer);
+    EXPECT_TRUE(writer && (*writer)->cleared().backups.empty());
+  }
+  committing.join();
   EXPECT_EQ(check_all_listed(), 1u);
 }
 
