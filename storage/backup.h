@@ -42,6 +42,8 @@ struct Backup {
   std::vector<ChunkRef> chunks;
   format::Digest manifest_digest{};
   std::optional<Error> manifest_damage;  ///< Set when `manifest` was bad and its copy was used.
+  /// Set when HEAD was bad and `manifest` and its copy, both whole and equal, were taken for it.
+  std::optional<Error> head_damage;
 };
 
 /// A line of a listing.
@@ -54,10 +56,15 @@ struct BackupInfo {
   std::uint32_t packs = 0;
   std::uint64_t chunks = 0;
   std::string meta_json;
-  /// Set when it cannot be read (HEAD damaged, or manifest and copy both): the rest is then empty.
+  /// What a person must be told of: what it consists of is not known (manifest and copy damaged, or
+  /// one of them and HEAD), and then the rest is empty; a pack is missing or not of its size; or
+  /// `head_damage`.
   std::optional<Error> damage;
   /// Set when it can be read, but only from the copy of its manifest.
   std::optional<Error> manifest_damage;
+  /// Set when it can be read, but only because manifest and copy agree on what HEAD does not say.
+  /// One more bad bit may cost the backup, so it is `damage` too.
+  std::optional<Error> head_damage;
 };
 
 struct WriteStats {
@@ -77,9 +84,11 @@ struct CommittedBackup {
 /// What a dead writer had left and begin_backup() removed.
 struct Cleared {
   std::vector<BackupKey> backups;  ///< Uncommitted backups whose writer is gone.
-  std::uint64_t packs = 0;         ///< Pack files, theirs and strays.
+  std::uint64_t packs = 0;         ///< Their pack files.
   std::uint64_t bytes = 0;         ///< What those pack files held.
   std::uint64_t files = 0;         ///< Other files.
+  /// Pack files of backups that have no directory: left, as the directory may only be elsewhere.
+  std::uint64_t stray_packs = 0;
 };
 
 }  // namespace sluice::storage

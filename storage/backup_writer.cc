@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <limits>
 #include <utility>
 
 #include "storage/backup_writer_state.h"
@@ -67,9 +66,10 @@ Result<std::uint32_t> BackupWriter::State::append_chunk(std::span<const std::byt
                                                         ChunkTag tag) {
   if (auto ok = check(); !ok) return std::unexpected(std::move(ok.error()));
   const std::size_t ordinal = backup.chunks.size();
-  if (ordinal == std::numeric_limits<std::uint32_t>::max()) {
+  if (ordinal == format::backup_chunks_max) {
     return keep(Result<std::uint32_t>(
-        std::unexpect, Error{.code = Errc::limit_exceeded, .detail = "2^32 - 1 chunks"}));
+        std::unexpect, Error{.code = Errc::limit_exceeded,
+                             .detail = fmt::format("{} chunks", format::backup_chunks_max)}));
   }
   const auto chunk = encoder_.encode(raw, static_cast<std::uint32_t>(ordinal));
   if (!chunk) return keep(Result<std::uint32_t>(std::unexpect, chunk.error()));
@@ -202,14 +202,24 @@ void BackupWriter::State::abandon_files() noexcept {
 }
 
 Result<void> BackupWriter::State::abandon() {
-  if (phase != Phase::open) return {};
+  if (phase == Phase::committed || phase == Phase::abandoned) return {};
+  phase = Phase::abandoning;
   abandon_files();
+  const auto gone = [this](const Result<void>& done) {  // another writer has cleared it
+    return !done && done.error().code == Errc::not_found && !layout->backup(head.key);
+  };
+  // A commit that failed at its very end may have left a HEAD that says committed. So this comes
+  // before anything that may take long or fail; the writer's own lock is enough for it.
+  auto done = mark_removed(*layout, head.key);
+  if (done) {
+    const auto repository_lock =
+        FileLock::acquire(layout->root(), std::string(name::lock), repository_lock_patience);
+    if (!repository_lock) return std::unexpected(repository_lock.error());
+    done = remove_backup_files(*layout, head.key);
+  }
+  if (!done && !gone(done)) return done;
   phase = Phase::abandoned;
-  const auto repository_lock =
-      FileLock::acquire(layout->root(), std::string(name::lock), repository_lock_patience);
-  if (!repository_lock) return std::unexpected(repository_lock.error());
-  Cleared removed;
-  return remove_backups(*layout, {head.key}, removed);
+  return {};
 }
 
 BackupWriter::BackupWriter(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}

@@ -18,8 +18,9 @@ namespace sluice::storage {
 ///
 /// Memory:     depth x block_bytes of the I/O queue (8 MiB by default), 8 MiB of codec scratch,
 ///             64 bytes a chunk for the table of chunks.
-/// Durability: nothing is listed before commit() returned. When it did, the packs, the manifest,
-///             its copy, the commit mark and the directories that name them are on stable storage.
+/// Durability: when commit() succeeded, the packs, the manifest, its copy, the commit mark and the
+///             directories that name them are on stable storage. The backup is listed a moment
+///             earlier: from when the commit mark has its name, which a power cut may still undo.
 /// Errors:     sticky. After the first, every call but abandon() returns it; nothing more is
 ///             written.
 /// Threads:    one at a time; the opening one alone if IoOptions::thread_bound.
@@ -48,10 +49,12 @@ class BackupWriter {
   [[nodiscard]] Result<std::uint32_t> append_chunk(std::span<const std::byte> raw, ChunkTag tag);
 
   /// Makes the backup durable, then listed. `meta_json` is kept as it is, at most
-  /// format::meta_bytes_max bytes. On an error nothing is listed; abandon() or destroy then.
+  /// format::meta_bytes_max bytes. On an error, abandon() or destroy: if the last step failed, to
+  /// sync the directory, the backup is listed until then.
   [[nodiscard]] Result<CommittedBackup> commit(std::string meta_json);
 
-  /// Removes all that was written. Does nothing after commit() succeeded.
+  /// Unlists the backup, should it be listed, and removes all that was written. May be called again
+  /// after a failure. Does nothing after commit() succeeded.
   [[nodiscard]] Result<void> abandon();
 
  private:

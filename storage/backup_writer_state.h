@@ -22,7 +22,7 @@ namespace sluice::storage {
 /// to the disk, so packs are published in order.
 class BackupWriter::State {
  public:
-  enum class Phase : std::uint8_t { open, committed, abandoned };
+  enum class Phase : std::uint8_t { open, committed, abandoning, abandoned };
 
   State(std::shared_ptr<const Layout> repository_layout, std::unique_ptr<IoQueue> io_queue,
         FileLock writer_lock, Head running_head, const BackupId& backup_id);

@@ -21,6 +21,12 @@ std::unexpected<Error> failure(std::string_view call, std::string_view object) {
   return std::unexpected(system_error(errno, call, object));
 }
 
+Result<std::uint64_t> regular_size(const struct stat& status, std::string_view object) {
+  if (S_ISREG(status.st_mode)) return static_cast<std::uint64_t>(status.st_size);
+  return std::unexpected(
+      Error{.code = Errc::corrupt, .detail = std::string(object) + ": not a regular file"});
+}
+
 Result<void> write_all(const Fd& file, std::string_view text, std::string_view object) {
   while (!text.empty()) {
     const ssize_t written = ::write(file.get(), text.data(), text.size());
@@ -118,6 +124,19 @@ Result<std::vector<std::string>> list_directory(const Directory& directory) {
   return names;
 }
 
+Result<std::vector<std::string>> list_directories(const Directory& directory) {
+  auto names = list_directory(directory);
+  if (!names) return names;
+  std::erase_if(*names, [&directory](const std::string& name) {
+    struct stat status{};
+    const int fd = directory.fd.get();
+    // What cannot be looked at stays in the list: whoever opens it has the error.
+    return ::fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           !S_ISDIR(status.st_mode);
+  });
+  return names;
+}
+
 Result<Fd> open_for_reading(const Directory& parent, const std::string& name) {
   Fd file(::openat(parent.fd.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (file) return file;
@@ -129,11 +148,16 @@ Result<Fd> open_for_reading(const Directory& parent, const std::string& name) {
 Result<std::uint64_t> size_of(const Fd& file, std::string_view object) {
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return failure("fstat", object);
-  if (!S_ISREG(status.st_mode)) {
-    return std::unexpected(
-        Error{.code = Errc::corrupt, .detail = std::string(object) + ": not a regular file"});
-  }
-  return static_cast<std::uint64_t>(status.st_size);
+  return regular_size(status, object);
+}
+
+Result<std::uint64_t> file_size(const Directory& parent, const std::string& name) {
+  const std::string object = parent.path_of(name);
+  struct stat status{};
+  if (::fstatat(parent.fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+    return regular_size(status, object);
+  if (errno == ENOENT) return std::unexpected(Error{.code = Errc::not_found, .detail = object});
+  return failure("fstatat", object);
 }
 
 Result<bool> exists(const Directory& parent, const std::string& name) {

@@ -50,8 +50,13 @@ struct Directory {
 /// Names in the directory, sorted, without "." and "..".
 [[nodiscard]] Result<std::vector<std::string>> list_directory(const Directory& directory);
 
+/// The same, of directories only: what else lies there is nobody's business.
+[[nodiscard]] Result<std::vector<std::string>> list_directories(const Directory& directory);
+
 [[nodiscard]] Result<Fd> open_for_reading(const Directory& parent, const std::string& name);
 [[nodiscard]] Result<std::uint64_t> size_of(const Fd& file, std::string_view object);
+/// Of the regular file `name`, without opening it. Errc::not_found when it is missing.
+[[nodiscard]] Result<std::uint64_t> file_size(const Directory& parent, const std::string& name);
 [[nodiscard]] Result<bool> exists(const Directory& parent, const std::string& name);
 /// Fills `into` from `offset` on. Errc::truncated when the file ends before.
 [[nodiscard]] Result<void> read_exactly(const Fd& file, std::span<std::byte> into,

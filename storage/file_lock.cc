@@ -28,4 +28,12 @@ Result<FileLock> FileLock::acquire(const Directory& directory, const std::string
   return FileLock(std::move(fd));
 }
 
+bool FileLock::is_of(const Directory& directory, const std::string& name) const noexcept {
+  struct stat locked{};
+  struct stat named{};
+  return ::fstat(fd_.get(), &locked) == 0 &&
+         ::fstatat(directory.fd.get(), name.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+         locked.st_dev == named.st_dev && locked.st_ino == named.st_ino;
+}
+
 }  // namespace sluice::storage

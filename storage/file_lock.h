@@ -19,6 +19,10 @@ class FileLock {
   [[nodiscard]] static Result<FileLock> acquire(const Directory& directory, const std::string& name,
                                                 std::chrono::milliseconds patience);
 
+  /// Whether `name` is still the file that is locked. Its last holder may have removed it, and then
+  /// another file of that name can be locked by somebody else.
+  [[nodiscard]] bool is_of(const Directory& directory, const std::string& name) const noexcept;
+
  private:
   explicit FileLock(Fd fd) noexcept : fd_(std::move(fd)) {}
   Fd fd_;

@@ -25,6 +25,7 @@ inline constexpr std::uint32_t chunk_raw_bytes_max = 4U << 20;
 inline constexpr std::uint32_t chunk_stored_bytes_max = chunk_raw_bytes_max;  // else stored as is
 inline constexpr std::uint32_t pack_blobs_max = 16384;  // bounds the footer at 1 MiB
 inline constexpr std::uint64_t meta_bytes_max = 64ULL << 20;
+inline constexpr std::uint64_t backup_chunks_max = 1ULL << 27;  // and packs: none is empty
 inline constexpr std::uint64_t manifest_bytes_max = 16ULL << 30;
 inline constexpr std::uint64_t text_bytes_max = 64ULL << 10;  // FORMAT, HEAD
 inline constexpr unsigned shard_count = 256;
@@ -159,5 +160,10 @@ struct ManifestChunk {
   friend bool operator==(const ManifestChunk&, const ManifestChunk&) = default;
 };
 static_assert(sizeof(ManifestChunk) == 64 && std::is_trivially_copyable_v<ManifestChunk>);
+static_assert(sizeof(ManifestHeader) + UINT16_MAX + meta_bytes_max +
+                      backup_chunks_max * (sizeof(ManifestPack) + sizeof(ManifestChunk)) +
+                      sizeof(Digest) <=
+                  manifest_bytes_max,
+              "what the other limits allow can be written and read");
 
 }  // namespace sluice::storage::format

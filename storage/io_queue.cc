@@ -62,7 +62,11 @@ Result<std::unique_ptr<IoQueue>> IoQueue::open(const IoOptions& options,
       reason = std::move(ring.error());
     }
   }
-  if (!driver) driver = make_thread_driver(std::min(options.depth, worker_threads_max));
+  if (!driver) {
+    auto threads = make_thread_driver(std::min(options.depth, worker_threads_max));
+    if (!threads) return std::unexpected(std::move(threads.error()));
+    driver = *std::move(threads);
+  }
   if (options.decorate) driver = options.decorate(std::move(driver));
   return std::make_unique<IoQueue>(std::move(driver), options, std::move(reason));
 }

@@ -14,10 +14,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What a crash during init may leave behind: then the directory is ours to complete.
+/// What a crash during init may leave behind: then the directory is ours to complete. A fresh file
+/// system's lost+found is in nobody's way.
 bool is_ours(const std::string& entry) {
-  return entry == name::packs || entry == name::instances || entry == name::tmp ||
-         entry == name::lock || entry == temporary_name(name::mark);
+  return entry == "lost+found" || entry == name::packs || entry == name::instances ||
+         entry == name::tmp || entry == name::lock || entry == temporary_name(name::mark);
 }
 
 Result<void> make_directory_at(const std::string& path) {
@@ -51,6 +52,44 @@ Result<RepositoryMark> new_mark() {
                         .required = {}};
 }
 
+/// Whether `name` is a directory with something in it.
+Result<bool> holds_something(const Directory& root, const std::string& name) {
+  const auto directory = open_directory(root, name);
+  if (!directory && directory.error().code == std::errc::no_such_file_or_directory) return false;
+  if (!directory) return std::unexpected(directory.error());
+  const auto entries = list_directory(*directory);
+  if (!entries) return std::unexpected(entries.error());
+  return !entries->empty();
+}
+
+/// A half-made repository holds no backup yet. One that does has lost its FORMAT, and a new one
+/// would disown all that is in it.
+Result<void> check_unused(const Directory& root) {
+  std::vector<std::string> directories{std::string(name::instances)};
+  for (unsigned shard = 0; shard < format::shard_count; ++shard)
+    directories.push_back(fmt::format("{}/{}", name::packs, shard_name(shard)));
+  for (const std::string& directory : directories) {
+    const auto used = holds_something(root, directory);
+    if (!used) return std::unexpected(used.error());
+    if (!*used) continue;
+    return std::unexpected(Error{
+        .code = Errc::corrupt,
+        .detail = fmt::format("{}: FORMAT is missing, and {} is not empty", root.path, directory)});
+  }
+  return {};
+}
+
+/// The name of the repository itself, durably. Where the parent cannot be read or synced, that is
+/// up to whoever made it so.
+Result<void> sync_parent(const Directory& root) {
+  const auto parent = open_directory(root, "..");
+  if (!parent && parent.error().code == std::errc::permission_denied) return {};
+  if (!parent) return std::unexpected(parent.error());
+  auto synced = sync_directory(*parent);
+  if (!synced && synced.error().code != std::errc::invalid_argument) return synced;
+  return {};
+}
+
 /// Makes a repository of an empty or half-made directory. FORMAT comes last and atomically: while
 /// it is missing, there is no repository yet.
 Result<void> initialize(const Directory& root,
@@ -67,6 +106,8 @@ Result<void> initialize(const Directory& root,
   const auto made = exists(root, std::string(name::mark));
   if (!made) return std::unexpected(made.error());
   if (*made) return {};
+  if (auto ok = check_unused(root); !ok) return ok;
+  if (auto ok = sync_parent(root); !ok) return ok;
   if (auto ok = make_directories(root); !ok) return ok;
   if (at_step) at_step("init_directories");
   const auto mark = new_mark();
@@ -161,7 +202,7 @@ std::string Layout::backup_name(const BackupKey& key, std::string_view file) {
 Result<std::vector<std::string>> Layout::instances() const {
   const auto directory = this->directory(name::instances);
   if (!directory) return std::unexpected(directory.error());
-  auto names = list_directory(*directory);
+  auto names = list_directories(*directory);
   if (!names) return std::unexpected(std::move(names.error()));
   std::erase_if(*names, [](const std::string& entry) { return !check_instance_name(entry); });
   return names;
@@ -172,7 +213,7 @@ Result<std::vector<BackupId>> Layout::backup_ids(std::string_view instance) cons
   if (!directory && directory.error().code == std::errc::no_such_file_or_directory)
     return std::vector<BackupId>();
   if (!directory) return std::unexpected(directory.error());
-  const auto names = list_directory(*directory);
+  const auto names = list_directories(*directory);
   if (!names) return std::unexpected(names.error());
   std::vector<BackupId> ids;
   for (const std::string& entry : *names) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string_view>
-#include <vector>
 
 #include "storage/backup.h"
 #include "storage/error.h"
@@ -10,11 +9,13 @@
 namespace sluice::storage {
 
 /// Removes what writers that are no longer there have left: uncommitted backups with their packs,
-/// half-removed backups, packs of no backup, temporary files.
+/// half-removed backups, temporary files.
 ///
-/// A backup goes when its HEAD says running and its writer's lock can be taken, when its removal
-/// had begun, or when it has neither HEAD nor manifest. What is damaged is never removed: a HEAD
-/// that cannot be read may be that of a good backup.
+/// A backup goes when its HEAD says running, its writer's lock can be taken and HEAD still says so
+/// under that lock; when its removal had begun; or when it has neither HEAD nor manifest. What is
+/// damaged is never removed: a HEAD that cannot be read may be that of a good backup.
+/// A pack goes when every directory of its backup's id goes. One whose id has no directory stays
+/// and is counted: this program leaves none such, so the directory was moved or is not mounted.
 ///
 /// Precondition: the repository's lock is held.
 /// Errors: busy when a live writer backs up `instance`; any error of a listing or of a removal,
@@ -22,11 +23,12 @@ namespace sluice::storage {
 [[nodiscard]] Result<Cleared> clear_leftovers(const Layout& layout, std::string_view instance);
 
 /// Unlists a backup for good, durably. From then on it is a leftover.
+/// Precondition: the repository's lock or, while the backup is being written, its writer's is held.
 [[nodiscard]] Result<void> mark_removed(const Layout& layout, const BackupKey& key);
 
-/// Removes the packs of `keys`, then their directories, syncing what changed.
-/// Precondition: the repository's lock is held; the backups are not listed any more.
-[[nodiscard]] Result<void> remove_backups(const Layout& layout, std::vector<BackupKey> keys,
-                                          Cleared& cleared);
+/// Removes the packs of a backup that is marked removed, unless another instance has a backup of
+/// the same id, then its directory, syncing what changed.
+/// Precondition: the repository's lock is held.
+[[nodiscard]] Result<void> remove_backup_files(const Layout& layout, const BackupKey& key);
 
 }  // namespace sluice::storage

@@ -68,10 +68,12 @@ Result<void> check_header(const ManifestHeader& header, const Cursor& cursor) {
 Result<void> check_size(const ManifestHeader& header, std::uint64_t file_bytes,
                         const Cursor& cursor) {
   const bool countable = header.meta_bytes <= format::meta_bytes_max &&
-                         header.chunk_count <= format::manifest_bytes_max / sizeof(ChunkRef);
+                         header.chunk_count <= format::backup_chunks_max &&
+                         header.pack_count <= header.chunk_count;
   if (!countable) {
-    return cursor.refuse(Errc::limit_exceeded, fmt::format("{} bytes of metadata and {} chunks",
-                                                           header.meta_bytes, header.chunk_count));
+    return cursor.refuse(Errc::limit_exceeded,
+                         fmt::format("{} bytes of metadata, {} chunks and {} packs",
+                                     header.meta_bytes, header.chunk_count, header.pack_count));
   }
   const std::uint64_t expected = sizeof header + header.instance_bytes + header.meta_bytes +
                                  std::uint64_t{header.pack_count} * sizeof(ManifestPack) +
@@ -142,7 +144,8 @@ Result<Backup> read_body(const ManifestHeader& header, Cursor& cursor) {
                 .packs = {},
                 .chunks = {},
                 .manifest_digest = {},
-                .manifest_damage = {}};
+                .manifest_damage = {},
+                .head_damage = {}};
   backup.key.instance.resize(header.instance_bytes);
   backup.meta_json.resize(header.meta_bytes);
   for (std::string* text : {&backup.key.instance, &backup.meta_json}) {

@@ -40,6 +40,27 @@ Result<Backup> read_either_manifest(const Layout& layout, const BackupKey& key,
   return first;
 }
 
+/// For a HEAD that cannot be read: two manifests, each whole and of this backup, that are the same
+/// are as good a witness. HEAD's own error otherwise.
+Result<Backup> read_both_manifests(const Layout& layout, const BackupKey& key, Error head_error) {
+  const auto directory = layout.backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  const auto read = [&](std::string_view file) {
+    return read_manifest(*directory, std::string(file), key, layout.id_prefix());
+  };
+  auto backup = read(name::manifest);
+  const auto copy = read(name::manifest_copy);
+  for (const Result<Backup>* each : {&std::as_const(backup), &copy}) {
+    if (!*each) head_error.detail += "; and " + to_string(each->error());
+  }
+  const bool agree = backup && copy && backup->manifest_digest == copy->manifest_digest;
+  // A state that is unknown here is no damage: a newer program knows what it means.
+  if (!agree || head_error.code == Errc::unsupported_format)
+    return std::unexpected(std::move(head_error));
+  backup->head_damage = std::move(head_error);
+  return backup;
+}
+
 BackupInfo describe(Backup backup) {
   BackupInfo info{.key = std::move(backup.key),
                   .started_at_ms = 0,
@@ -50,44 +71,77 @@ BackupInfo describe(Backup backup) {
                   .chunks = backup.chunks.size(),
                   .meta_json = std::move(backup.meta_json),
                   .damage = {},
-                  .manifest_damage = std::move(backup.manifest_damage)};
+                  .manifest_damage = std::move(backup.manifest_damage),
+                  .head_damage = std::move(backup.head_damage)};
   for (const PackRef& pack : backup.packs) info.pack_file_bytes += pack.file_bytes;
   return info;
 }
 
 /// HEAD of a backup that is, or may be, committed. nullopt: it is running, or garbage.
 Result<std::optional<Head>> visible_head(const Layout& layout, const BackupKey& key) {
+  const auto directory = layout.backup(key);
+  if (!directory && directory.error().code == Errc::not_found) return std::nullopt;
+  if (!directory) return std::unexpected(directory.error());
+  if (exists(*directory, std::string(name::removed_head)).value_or(false)) return std::nullopt;
   auto head = layout.head(key);
   if (!head && head.error().code == Errc::not_found) return std::nullopt;  // removed meanwhile
   if (!head || (*head && (*head)->state == HeadState::committed)) return head;
   if (*head) return std::nullopt;
-  const auto directory = layout.backup(key);
-  if (!directory) return std::nullopt;
-  const auto removed = exists(*directory, std::string(name::removed_head));
-  const auto manifest = exists(*directory, std::string(name::manifest));
-  if (removed.value_or(true) || !manifest.value_or(false)) return std::nullopt;
+  // Again, for HEAD may have got that name since.
+  if (exists(*directory, std::string(name::removed_head)).value_or(true)) return std::nullopt;
+  const bool whole = exists(*directory, std::string(name::manifest)).value_or(false) ||
+                     exists(*directory, std::string(name::manifest_copy)).value_or(false);
+  if (!whole) return std::nullopt;
   return std::unexpected(
       Error{.code = Errc::corrupt, .detail = directory->path_of(name::head) + " is missing"});
+}
+
+/// The backup, if it is committed or seems to be. nullopt: it is running, or garbage.
+Result<std::optional<Backup>> read_backup(const Layout& layout, const BackupKey& key) {
+  const auto head = visible_head(layout, key);
+  if (head && !*head) return std::nullopt;
+  auto backup = head ? read_either_manifest(layout, key, (*head)->manifest_digest)
+                     : read_both_manifests(layout, key, head.error());
+  if (backup) return std::optional(*std::move(backup));
+  return std::unexpected(std::move(backup.error()));
+}
+
+/// The first pack that is missing or not of its size. Its bytes are not looked at.
+Result<void> check_packs_exist(const Layout& layout, const Backup& backup) {
+  for (const PackRef& pack : backup.packs) {
+    const auto id = parse_pack_id(pack.id).value_or(PackId{});
+    const std::string object = layout.root().path_of(Layout::pack_name(id));
+    const auto size = file_size(layout.root(), Layout::pack_name(id));
+    if (!size) return std::unexpected(size.error());
+    if (*size == pack.file_bytes) continue;
+    return std::unexpected(
+        Error{.code = *size < pack.file_bytes ? Errc::truncated : Errc::corrupt,
+              .detail = fmt::format("{}: {} bytes, expected {}", object, *size, pack.file_bytes)});
+  }
+  return {};
 }
 
 /// nullopt: not to be listed.
 std::optional<BackupInfo> inspect(const Layout& layout, const BackupKey& key,
                                   std::uint64_t started_at_ms) {
-  std::optional<BackupInfo> info(std::in_place);
-  const auto head = visible_head(layout, key);
-  if (!head) {
-    info->damage = head.error();
-  } else if (!*head) {
+  BackupInfo info;
+  auto backup = read_backup(layout, key);
+  if (!backup) {
+    info.damage = std::move(backup.error());
+  } else if (!*backup) {
     return std::nullopt;
-  } else if (auto backup = read_either_manifest(layout, key, (*head)->manifest_digest)) {
-    *info = describe(*std::move(backup));
   } else {
-    info->damage = std::move(backup.error());
+    auto packs = check_packs_exist(layout, **backup);
+    info = describe(**std::move(backup));
+    info.damage = info.head_damage;
+    if (!packs) info.damage = std::move(packs.error());
+  }
+  if (info.damage) {
     const auto now = visible_head(layout, key);
     if (now && !*now) return std::nullopt;  // it was being removed while we read
   }
-  info->key = key;
-  info->started_at_ms = started_at_ms;
+  info.key = key;
+  info.started_at_ms = started_at_ms;
   return info;
 }
 
@@ -182,13 +236,11 @@ Result<BackupKey> Repository::newest(std::string_view instance) const {
 }
 
 Result<Backup> Repository::open_backup(const BackupKey& key) const {
-  const auto head = visible_head(*layout_, key);
-  if (!head) return std::unexpected(head.error());
-  if (!*head) {
-    return std::unexpected(Error{.code = Errc::not_found,
-                                 .detail = fmt::format("backup {}/{}", key.instance, key.id)});
-  }
-  return read_either_manifest(*layout_, key, (*head)->manifest_digest);
+  auto backup = read_backup(*layout_, key);
+  if (!backup) return std::unexpected(std::move(backup.error()));
+  if (*backup) return **std::move(backup);
+  return std::unexpected(
+      Error{.code = Errc::not_found, .detail = fmt::format("backup {}/{}", key.instance, key.id)});
 }
 
 Result<CheckStats> Repository::check_backup(
@@ -215,8 +267,7 @@ Result<void> Repository::remove_backup(const BackupKey& key) {
   }
   if (auto ok = mark_removed(*layout_, key); !ok) return ok;
   if (options_.on_step) options_.on_step("remove_marked");
-  Cleared removed;
-  return remove_backups(*layout_, {key}, removed);
+  return remove_backup_files(*layout_, key);
 }
 
 }  // namespace sluice::storage

@@ -52,7 +52,7 @@ class Repository {
  public:
   /// Errors: not_a_repository, not_empty, unsupported_format, unsupported_feature, corrupt or
   /// checksum_mismatch (FORMAT), the system's. A half-made repository is completed when
-  /// `create_if_missing`.
+  /// `create_if_missing`; one that holds backups and no FORMAT is corrupt.
   [[nodiscard]] static Result<std::unique_ptr<Repository>> open(const std::filesystem::path& path,
                                                                 OpenOptions options = {});
   explicit Repository(std::shared_ptr<const Layout> layout, OpenOptions options);
@@ -75,7 +75,8 @@ class Repository {
   [[nodiscard]] Result<std::unique_ptr<BackupWriter>> begin_backup(std::string_view instance);
 
   /// Committed backups, oldest first, of one instance or of all. Damaged ones are listed with what
-  /// is wrong. Fails only when a directory cannot be read.
+  /// is wrong: HEAD and manifests are read, packs only looked for. Fails only when a directory
+  /// cannot be read.
   [[nodiscard]] Result<std::vector<BackupInfo>> list(
       std::optional<std::string_view> instance = std::nullopt) const;
 
@@ -87,7 +88,8 @@ class Repository {
   /// The newest committed backup of `instance`. Errors: not_found, bad_name.
   [[nodiscard]] Result<BackupKey> newest(std::string_view instance) const;
 
-  /// Reads and checks HEAD and the manifest, or its copy if the manifest is bad.
+  /// Reads and checks HEAD and the manifest, or its copy if the manifest is bad, or both of them if
+  /// HEAD is bad.
   [[nodiscard]] Result<Backup> open_backup(const BackupKey& key) const;
 
   /// Reads every byte of every file of the backup: HEAD, manifest, copy, packs; decodes every

@@ -5,8 +5,12 @@
 #include <cerrno>
 #include <condition_variable>
 #include <csignal>
+#include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace sluice::storage {
 namespace {
@@ -45,13 +49,22 @@ class SignalsBlocked {
 
 class ThreadDriver final : public IoDriver {
  public:
-  explicit ThreadDriver(unsigned threads) {
-    const SignalsBlocked blocked;
-    for (unsigned i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
-  }
-
+  ThreadDriver() = default;
   ThreadDriver(const ThreadDriver&) = delete;
   ThreadDriver& operator=(const ThreadDriver&) = delete;
+
+  /// Starts up to `threads` workers; an error only when not one could be started.
+  Result<void> start_workers(unsigned threads) {
+    const SignalsBlocked blocked;
+    workers_.reserve(threads);
+    try {
+      for (unsigned i = 0; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    } catch (const std::system_error& failed) {
+      if (workers_.empty())
+        return std::unexpected(Error{.code = failed.code(), .detail = "starting an I/O thread"});
+    }
+    return {};
+  }
 
   ~ThreadDriver() override {
     {
@@ -111,8 +124,10 @@ class ThreadDriver final : public IoDriver {
 
 }  // namespace
 
-std::unique_ptr<IoDriver> make_thread_driver(unsigned threads) {
-  return std::make_unique<ThreadDriver>(threads);
+Result<std::unique_ptr<IoDriver>> make_thread_driver(unsigned threads) {
+  auto driver = std::make_unique<ThreadDriver>();
+  if (auto ok = driver->start_workers(threads); !ok) return std::unexpected(std::move(ok.error()));
+  return driver;
 }
 
 }  // namespace sluice::storage

@@ -202,7 +202,7 @@ TEST_F(Damage, ABackupWithBothManifestsBadIsListedAsDamaged) {
   EXPECT_EQ((*repository)->list()->front().damage->code, Errc::truncated);
 }
 
-TEST_F(Damage, EveryFlippedByteOfHeadIsFoundAndTheBackupIsNeitherHiddenNorCleared) {
+TEST_F(Damage, EveryFlippedByteOfHeadIsToldAndTheBackupCanBeReadAndIsNotCleared) {
   auto repository = open();
   for_each_flip(head_, [&](std::size_t) {
     const auto listed = (*repository)->list();
@@ -210,6 +210,13 @@ TEST_F(Damage, EveryFlippedByteOfHeadIsFoundAndTheBackupIsNeitherHiddenNorCleare
     ASSERT_EQ(listed->size(), 1u);
     ASSERT_TRUE(listed->front().damage.has_value());
     EXPECT_NE(listed->front().damage->detail.find(head_), std::string::npos);
+    EXPECT_EQ(listed->front().meta_json, backup_.meta_json);
+    ASSERT_TRUE(listed->front().head_damage.has_value());
+    const auto backup = (*repository)->open_backup(key_);
+    ASSERT_OK(backup);
+    EXPECT_EQ(backup->chunks, backup_.chunks);
+    EXPECT_TRUE(backup->head_damage.has_value());
+    EXPECT_EQ((*repository)->newest("a"), key_);
     expect_check_names(head_);
   });
   write_file(root_ / head_, {});
@@ -219,14 +226,61 @@ TEST_F(Damage, EveryFlippedByteOfHeadIsFoundAndTheBackupIsNeitherHiddenNorCleare
   EXPECT_TRUE(fs::exists(root_ / pack_));
 }
 
+TEST_F(Damage, ABadHeadAndOneBadManifestTogetherAreListedAsDamaged) {
+  auto repository = open();
+  write_file(root_ / head_, {});
+  for (const std::string& object : {manifest_, copy_}) {
+    for_each_flip(object, [&](std::size_t) {
+      const auto listed = (*repository)->list();
+      ASSERT_EQ(listed->size(), 1u);
+      ASSERT_TRUE(listed->front().damage.has_value());
+      EXPECT_NE(listed->front().damage->detail.find(head_), std::string::npos);
+      EXPECT_NE(listed->front().damage->detail.find(object), std::string::npos);
+      EXPECT_FALSE((*repository)->open_backup(key_));
+    });
+  }
+}
+
 TEST_F(Damage, ALostHeadIsToldAndNothingIsCleared) {
   fs::remove(root_ / head_);
   auto repository = open();
+  ASSERT_EQ((*repository)->list()->size(), 1u);
   EXPECT_EQ((*repository)->list()->front().damage->code, Errc::corrupt);
+  EXPECT_TRUE((*repository)->list()->front().head_damage.has_value());
+  EXPECT_OK((*repository)->open_backup(key_));
+  ASSERT_EQ(check().size(), 1u);
+  EXPECT_EQ(check().front().object, head_);
+  fs::remove(root_ / manifest_);
+  ASSERT_EQ((*repository)->list()->size(), 1u) << "the copy alone tells that there was a backup";
+  EXPECT_EQ((*repository)->list()->front().damage->code, Errc::corrupt);
+  EXPECT_FALSE((*repository)->list()->front().head_damage.has_value());
   auto writer = (*repository)->begin_backup("b");
   ASSERT_OK(writer);
   EXPECT_TRUE((*writer)->cleared().backups.empty());
   EXPECT_TRUE(fs::exists(root_ / pack_));
+}
+
+TEST_F(Damage, AMissingPackAndOneOfAnotherSizeAreSeenInTheList) {
+  auto repository = open();
+  const auto whole = read_file(root_ / pack_);
+  const auto expect_listed_as = [&](Errc code) {
+    const auto listed = (*repository)->list();
+    ASSERT_OK(listed);
+    ASSERT_EQ(listed->size(), 1u);
+    ASSERT_TRUE(listed->front().damage.has_value());
+    EXPECT_EQ(listed->front().damage->code, code);
+    EXPECT_NE(listed->front().damage->detail.find(pack_), std::string::npos);
+    EXPECT_EQ(listed->front().meta_json, backup_.meta_json) << "what is known is told";
+  };
+  EXPECT_FALSE((*repository)->list()->front().damage.has_value());
+  write_file(root_ / pack_, std::span(whole).first(whole.size() - 1));
+  expect_listed_as(Errc::truncated);
+  auto longer = whole;
+  longer.push_back(std::byte{0});
+  write_file(root_ / pack_, longer);
+  expect_listed_as(Errc::corrupt);
+  fs::remove(root_ / pack_);
+  expect_listed_as(Errc::not_found);
 }
 
 TEST_F(Damage, EveryFlippedByteAndEveryCutOfFormatIsFound) {

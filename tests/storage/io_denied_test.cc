@@ -49,6 +49,30 @@ int back_up_without_io_uring(const std::filesystem::path& path, int error_number
   return insisted.error().detail.contains("seccomp") ? 0 : 20;
 }
 
+/// From here on no thread can be started in this process.
+bool deny_threads() {
+  std::array<sock_filter, 5> code{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_clone3, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_clone, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  return install_filter(code);
+}
+
+TEST(IoDenied, IsAnErrorWhereNoThreadCanBeStarted) {
+  const ScratchDirectory scratch;
+  const auto body = [&] {
+    if (!deny_threads()) return 1;
+    const IoOptions io{.backend = IoBackend::threads, .decorate = {}};
+    const auto queue = IoQueue::open(io, scratch.path().string());
+    if (queue) return 2;
+    return queue.error().code == std::errc::resource_unavailable_try_again ? 0 : 3;
+  };
+  EXPECT_EQ(in_child(body), 0);
+}
+
 TEST(IoDenied, FallsBackToThreadsAndNamesTheCause) {
   for (const int error_number : {EPERM, ENOSYS, EOPNOTSUPP}) {
     const ScratchDirectory scratch;

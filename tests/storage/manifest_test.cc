@@ -81,13 +81,23 @@ TEST_F(ManifestFile, ReadsBackWhatWasWritten) {
 }
 
 TEST_F(ManifestFile, TakesNoMemoryForCountsThatTheFileDoesNotHold) {
-  EXPECT_EQ(with_header([](auto& h) { h.pack_count = UINT32_MAX; }), Errc::truncated);
+  EXPECT_EQ(with_header([](auto& h) { h.pack_count = 2; }), Errc::truncated);
   EXPECT_EQ(with_header([](auto& h) { h.chunk_count = 1U << 20; }), Errc::truncated);
   EXPECT_EQ(with_header([](auto& h) { h.chunk_count = UINT64_MAX; }), Errc::limit_exceeded);
   EXPECT_EQ(with_header([](auto& h) { h.chunk_count = UINT64_MAX / 64 + 1; }),
             Errc::limit_exceeded);
   EXPECT_EQ(with_header([](auto& h) { h.meta_bytes = UINT64_MAX; }), Errc::limit_exceeded);
   EXPECT_EQ(with_header([](auto& h) { h.chunk_count = 1; }), Errc::corrupt);
+}
+
+TEST_F(ManifestFile, RefusesMorePacksThanChunksAndMoreChunksThanAWriterWrites) {
+  EXPECT_EQ(with_header([](auto& h) { h.pack_count = UINT32_MAX; }), Errc::limit_exceeded);
+  EXPECT_EQ(with_header([](auto& h) { h.pack_count = 3; }), Errc::limit_exceeded);
+  EXPECT_EQ(with_header([](auto& h) { h.chunk_count = 0; }), Errc::limit_exceeded);
+  EXPECT_EQ(with_header([](auto& h) { h.chunk_count = format::backup_chunks_max; }),
+            Errc::truncated);
+  EXPECT_EQ(with_header([](auto& h) { h.chunk_count = format::backup_chunks_max + 1; }),
+            Errc::limit_exceeded);
 }
 
 TEST_F(ManifestFile, RefusesWhatItDoesNotKnowAndWhatIsOfAnother) {

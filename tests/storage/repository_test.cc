@@ -153,6 +153,39 @@ TEST(Repository, RefusesADirectoryThatHoldsOtherThings) {
   EXPECT_EQ(files_below(scratch.path()).size(), 1u) << "nothing was added";
 }
 
+TEST(Repository, DoesNotMakeANewOneWhereBackupsLieThatLostTheirFormat) {
+  const ScratchDirectory scratch;
+  const fs::path root = scratch.path() / "r";
+  {
+    auto writer = make_repository(root)->begin_backup("a");
+    ASSERT_OK(writer);
+    ASSERT_OK((*writer)->append_chunk(bytes_of("hello"), {}));
+    ASSERT_OK((*writer)->commit("{}"));
+  }
+  const OpenOptions create{.create_if_missing = true, .io = {}, .on_step = {}};
+  fs::rename(root / "FORMAT", scratch.path() / "FORMAT");
+  const auto expect_refused = [&] {
+    const auto opened = Repository::open(root, create);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::corrupt);
+    EXPECT_NE(opened.error().detail.find("FORMAT is missing"), std::string::npos);
+    EXPECT_FALSE(fs::exists(root / "FORMAT"));
+  };
+  expect_refused();
+  fs::rename(root / "instances/a", scratch.path() / "a");
+  expect_refused();  // for its packs
+  fs::rename(scratch.path() / "a", root / "instances/a");
+  fs::remove_all(root / "packs");
+  expect_refused();  // for its instance
+}
+
+TEST(Repository, TakesAFreshFileSystemForAnEmptyDirectory) {
+  const ScratchDirectory scratch;
+  fs::create_directory(scratch.path() / "lost+found");
+  ASSERT_NE(make_repository(scratch.path()), nullptr);
+  EXPECT_TRUE(fs::exists(scratch.path() / "lost+found"));
+}
+
 TEST(Repository, RefusesToOpenWhatIsNotOne) {
   const ScratchDirectory scratch;
   EXPECT_EQ(Repository::open(scratch.path()).error().code, Errc::not_a_repository);
