@@ -25,6 +25,12 @@ std::int64_t started_at_ms(const storage::BackupKey& key) {
 }
 
 void tell_cleared(const storage::Cleared& cleared, const engine::ProgressMeter& meter) {
+  if (cleared.stray_packs > 0) {
+    meter.notice(
+        fmt::format("{} pack(s) belong to no backup that is here; they were left alone: was "
+                    "a folder of instances/ moved away?",
+                    cleared.stray_packs));
+  }
   if (cleared.backups.empty() && cleared.packs == 0) return;
   meter.notice(fmt::format("cleared what {} interrupted backup(s) had left: {} pack(s), {} bytes",
                            cleared.backups.size(), cleared.packs, cleared.bytes));

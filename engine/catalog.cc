@@ -8,14 +8,13 @@ namespace {
 
 BackupSummary summarize(const storage::Repository& repository, const storage::BackupInfo& info) {
   BackupSummary summary;
-  if (info.damage) {
-    summary.damage = engine::from_storage(*info.damage).message;
-  } else if (auto manifest = engine::decode_manifest(info.meta_json, info.key.id); manifest) {
+  if (auto manifest = engine::decode_manifest(info.meta_json, info.key.id); manifest) {
     summary =
         engine::summarize(repository, info.key, *manifest, info.stored_bytes, info.pack_file_bytes);
   } else {
     summary.damage = manifest.error().message;
   }
+  if (info.damage) summary.damage = engine::from_storage(*info.damage).message;
   summary.id = info.key.id;
   summary.instance = info.key.instance;
   summary.repo = repository.path();

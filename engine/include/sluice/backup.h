@@ -38,7 +38,8 @@ struct BackupSummary {
   std::int64_t started_at_ms = 0;
   std::int64_t finished_at_ms = 0;
   double seconds = 0;
-  /// Set when the backup is listed but cannot be read: then all but id and instance are empty.
+  /// Set when something of the backup is damaged or missing; what its manifest says is filled in
+  /// all the same when that can be read.
   std::optional<std::string> damage;
 };
 
