@@ -230,10 +230,10 @@ TEST(TargetWriter, ASilentServerTimesOut) {
   EXPECT_EQ(seen.unanswered, 3u);
 }
 
-TEST(TargetWriter, RefusesARepliesThatFitNoCommand) {
+TEST(TargetWriter, RefusesRepliesThatFitNoCommand) {
   for (const std::string reply : {"+OK\r\n+OK\r\n+OK\r\n+MORE\r\n", "?\r\n"}) {
     FakeServer server([&](Peer& peer) {
-      for (int i = 0; i < 2; ++i) peer.read_command();
+      for (int i = 0; i < 3; ++i) peer.read_command();  // all that will be written
       peer.send(reply);
       peer.wait_for_close();
     });

@@ -19,9 +19,19 @@ TEST(ParserLength, FourForms) {
   EXPECT_EQ(database(11, "FE 40 40"), "db 64");
   EXPECT_EQ(database(11, "FE 7F FF"), "db 16383");
   EXPECT_EQ(database(11, "FE 80 00 00 40 00"), "db 16384");
-  EXPECT_EQ(database(11, "FE 80 FF FF FF FF"), "db 4294967295");
-  EXPECT_EQ(database(11, "FE 81 00 00 00 01 00 00 00 00"), "db 4294967296");
-  EXPECT_EQ(database(11, "FE 81 FF FF FF FF FF FF FF FF"), "db 18446744073709551615");
+  EXPECT_EQ(database(11, "FE 80 00 0F FF FF"), "db 1048575");
+  EXPECT_EQ(database(11, "FE 81 00 00 00 00 00 0F FF FF"), "db 1048575");
+}
+
+// A database costs whoever counts by database some memory, so their number has a limit. The message
+// shows that the long forms are read whole.
+TEST(ParserLength, RefusesADatabaseAboveTheLimit) {
+  const std::string begin = "malformed value at offset 10, record 0, db 0: DB index ";
+  const std::string end = ", at most 1048575 is accepted";
+  EXPECT_EQ(database(11, "FE 80 00 10 00 00"), begin + "1048576" + end);
+  EXPECT_EQ(database(11, "FE 80 FF FF FF FF"), begin + "4294967295" + end);
+  EXPECT_EQ(database(11, "FE 81 00 00 00 01 00 00 00 00"), begin + "4294967296" + end);
+  EXPECT_EQ(database(11, "FE 81 FF FF FF FF FF FF FF FF"), begin + "18446744073709551615" + end);
 }
 
 TEST(ParserLength, FormsLongerThanNeeded) {
