@@ -8,6 +8,7 @@
 
 #include "engine/clock.h"
 #include "engine/errors.h"
+#include "engine/file_input.h"
 #include "engine/manifest.h"
 #include "engine/progress_meter.h"
 #include "engine/repository_access.h"
@@ -89,6 +90,12 @@ Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job
   engine::ProgressMeter meter(job);
   engine::Manifest manifest;
 
+  const bool from_server = is_server_uri(options.source);
+  if (!from_server) {  // before a repository is made for nothing
+    if (auto there = engine::FileInput::require(options.source); !there) {
+      return std::unexpected(there.error());
+    }
+  }
   std::string instance = options.instance;
   if (instance.empty()) {
     auto made = engine::default_instance(options);
@@ -105,7 +112,6 @@ Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job
     meter.notice("io_uring is not used, threads do its work: " + reason);
   }
 
-  const bool from_server = is_server_uri(options.source);
   engine::StreamIngest ingest(**writer, from_server ? "the snapshot" : "the RDB file");
   const engine::SnapshotConsumer consumer{
       .consume = [&](std::span<const std::byte> bytes) -> Result<void> {

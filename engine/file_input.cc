@@ -6,6 +6,13 @@
 #include <system_error>
 
 namespace sluice::engine {
+namespace {
+
+std::string path_of(const std::string& place) {
+  return place.starts_with("file://") ? place.substr(7) : place;
+}
+
+}  // namespace
 
 Result<FileInput> FileInput::open(const std::string& place) {
   FileInput input;
@@ -14,7 +21,7 @@ Result<FileInput> FileInput::open(const std::string& place) {
     input.name_ = "standard input";
     return input;
   }
-  const std::string path = place.starts_with("file://") ? place.substr(7) : place;
+  const std::string path = path_of(place);
   if (path.find("://") != std::string::npos) {  // not repeated: it may hold a password
     return std::unexpected(
         Error{.stage = Stage::usage,
@@ -44,6 +51,14 @@ Result<FileInput> FileInput::open(const std::string& place) {
 
 std::string FileInput::stem(const std::string& place) {
   return place == "-" ? "stdin" : std::filesystem::path(place).stem().string();
+}
+
+Result<void> FileInput::require(const std::string& place) {
+  std::error_code ec;
+  if (place == "-" || std::filesystem::exists(path_of(place), ec)) return {};
+  auto opened = open(place);
+  if (!opened) return std::unexpected(opened.error());
+  return {};
 }
 
 Result<std::size_t> FileInput::read(std::span<std::byte> into) {

@@ -18,6 +18,9 @@ class FileInput {
   /// Errors: "open_failed", "bad_uri".
   [[nodiscard]] static Result<FileInput> open(const std::string& place);
 
+  /// Fails as open() does when there is no such file; opens nothing that exists.
+  [[nodiscard]] static Result<void> require(const std::string& place);
+
   /// Fills `into` from the front; fewer bytes only at the end of the file. Errors: "read_failed".
   [[nodiscard]] Result<std::size_t> read(std::span<std::byte> into);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 
 #include "engine/clock.h"
@@ -163,8 +164,9 @@ bool RestoreStream::on_record_end(std::uint64_t offset) {
 /// RESTORE key ttl payload: up to where the value comes. Refuses the key instead when the target
 /// would drop the connection over it.
 void RestoreStream::begin_command(std::uint64_t value_bytes) {
-  const bool fits = value_bytes <= target_.bulk_bytes_max;
-  const std::uint64_t size = fits ? payload_->size(value_bytes) : value_bytes;
+  constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  const bool sane = value_bytes <= most - payload_->size(0);  // the length may come from a manifest
+  const std::uint64_t size = sane ? payload_->size(value_bytes) : most;
   if (size > target_.bulk_bytes_max) {
     fate_ = Fate::drop;
     refuse(
