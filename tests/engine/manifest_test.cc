@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace sluice::engine {
 namespace {
 
@@ -43,6 +45,28 @@ TEST(Manifest, KeepsTheDigestsPlace) {
   Manifest manifest = example();
   manifest.digest = "00ff";
   EXPECT_EQ(decode_manifest(encode(manifest), "x")->digest, "00ff");
+}
+
+TEST(Manifest, TextOfAHostileDumpStaysReadableAndHarmless) {
+  Manifest manifest = example();
+  manifest.source.uri = "file:caf\xe9.rdb";
+  manifest.source.version = "7.\xff\x1b[31m";
+  manifest.source = printable(manifest.source);
+  const auto read = decode_manifest(encode(manifest), "x");
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->source.uri, "file:caf\\xe9.rdb");
+  EXPECT_EQ(read->source.version, "7.\\xff\\x1b[31m");
+}
+
+TEST(Manifest, RefusesLengthsAndTimesThatCannotBe) {
+  Manifest manifest = example();
+  manifest.long_values = {{.record = 2, .value_bytes = ~std::uint64_t{0} - 4}};
+  EXPECT_EQ(decode_manifest(encode(manifest), "x").error().code, "corrupt");
+  manifest.long_values = {{.record = 2, .value_bytes = 9}, {.record = 2, .value_bytes = 9}};
+  EXPECT_EQ(decode_manifest(encode(manifest), "x").error().code, "corrupt");
+  manifest = example();
+  manifest.finished_at_ms = std::numeric_limits<std::int64_t>::min();
+  EXPECT_EQ(decode_manifest(encode(manifest), "x").error().code, "corrupt");
 }
 
 TEST(Manifest, IgnoresFieldsItDoesNotKnow) {

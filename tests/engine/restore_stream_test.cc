@@ -170,6 +170,23 @@ TEST(RestoreStream, DoesNotSendAValueTheTargetWouldHangUpOn) {
   EXPECT_NE(restored.result.failures.at(0).message.find("proto-max-bulk-len"), std::string::npos);
 }
 
+TEST(RestoreStream, AKeyWhoseSelectIsNeverAnsweredIsAccountedFor) {
+  RestoreLedger ledger(OnConflict::refuse);
+  FakeTarget fake(ledger);
+  fake.broken = true;
+  const Manifest manifest;
+  RestoreStream stream(manifest, OnConflict::refuse,
+                       {.knows_absolute_ttl = true, .bulk_bytes_max = 100}, ledger, fake.outlet());
+  rdb::Parser parser(stream);
+  EXPECT_FALSE(parser.feed(bytes(rdb_stream(rdb_record("k", "v")))).has_value());
+  stream.abandon("ended early");
+  RestoreResult result;
+  ledger.report(result);
+  EXPECT_EQ(result.total.read, 1u);
+  EXPECT_EQ(result.total.failed, 1u);
+  EXPECT_TRUE(result.total.balanced());
+}
+
 class LongValue : public testing::Test {
  protected:
   static Manifest listing(std::uint64_t record, std::uint64_t value_bytes) {
