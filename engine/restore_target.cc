@@ -28,6 +28,16 @@ net::Error refused(std::string detail) {
   return {.code = net::Errc::refused, .detail = std::move(detail)};
 }
 
+/// Keys over all databases. Errors: as refusal() says.
+asio::awaitable<net::Result<std::uint64_t>> ask_keys(net::Client& client) {
+  auto keyspace = co_await client.call("INFO", "keyspace");
+  if (!keyspace) co_return std::unexpected(keyspace.error());
+  if (keyspace->is_error()) {
+    co_return std::unexpected(net::refusal("INFO keyspace", keyspace->text));
+  }
+  co_return count_keys(keyspace->text);
+}
+
 /// CONFIG GET of a number; absent when the user may not ask or the server does not know it.
 asio::awaitable<net::Result<std::optional<std::uint64_t>>> config_number(net::Client& client,
                                                                          std::string name) {
@@ -75,18 +85,15 @@ asio::awaitable<net::Result<ReadyTarget>> look_at_target(asio::any_io_executor e
   auto suitable = refuse_unsuitable(*info);
   if (!suitable) co_return std::unexpected(suitable.error());
 
-  auto keyspace = co_await client.call("INFO", "keyspace");
-  if (!keyspace) co_return std::unexpected(keyspace.error());
-  if (keyspace->is_error()) {
-    co_return std::unexpected(net::refusal("INFO keyspace", keyspace->text));
-  }
+  auto keys = co_await ask_keys(client);
+  if (!keys) co_return std::unexpected(keys.error());
   auto bulk = co_await config_number(client, "proto-max-bulk-len");
   if (!bulk) co_return std::unexpected(bulk.error());
 
   ReadyTarget target;
   target.connection = std::move(*connection);
   target.info = std::move(*info);
-  target.keys = count_keys(keyspace->text);
+  target.keys = *keys;
   target.bulk_bytes_max = bulk->value_or(target.bulk_bytes_max);
   co_return std::move(target);
 }
@@ -111,9 +118,7 @@ asio::awaitable<net::Result<std::uint64_t>> count_target_keys(net::Connection& c
                                                               ServerLink link) {
   const net::ClientOptions options{.silence_timeout = link.timeout, .limits = {}};
   net::Client client(connection, options);
-  auto keyspace = co_await client.call("INFO", "keyspace");
-  if (!keyspace) co_return std::unexpected(keyspace.error());
-  co_return count_keys(keyspace->text);
+  co_return co_await ask_keys(client);
 }
 
 }  // namespace sluice::engine

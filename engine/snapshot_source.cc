@@ -39,25 +39,15 @@ class QueueSink final : public net::SnapshotSink {
   std::atomic<bool> begun_ = false;
 };
 
-/// Lets a receiver go that waits for room, whatever ends the job's side.
-class AbortOnExit {
+/// Ends one side of the queue however its user ends. Abort lets a receiver go that waits for room;
+/// close lets the job's thread see the end of a transfer.
+template <void (BlockQueue::*end)()>
+class OnExit {
  public:
-  explicit AbortOnExit(BlockQueue& queue) : queue_(queue) {}
-  AbortOnExit(const AbortOnExit&) = delete;
-  AbortOnExit& operator=(const AbortOnExit&) = delete;
-  ~AbortOnExit() { queue_.abort(); }
-
- private:
-  BlockQueue& queue_;
-};
-
-/// Lets the job's thread see the end of a transfer, however it ends.
-class CloseOnExit {
- public:
-  explicit CloseOnExit(BlockQueue& queue) : queue_(queue) {}
-  CloseOnExit(const CloseOnExit&) = delete;
-  CloseOnExit& operator=(const CloseOnExit&) = delete;
-  ~CloseOnExit() { queue_.close(); }
+  explicit OnExit(BlockQueue& queue) : queue_(queue) {}
+  OnExit(const OnExit&) = delete;
+  OnExit& operator=(const OnExit&) = delete;
+  ~OnExit() { (queue_.*end)(); }
 
  private:
   BlockQueue& queue_;
@@ -66,7 +56,7 @@ class CloseOnExit {
 boost::asio::awaitable<net::Result<net::SnapshotStats>> receive(net::ReplicationOptions options,
                                                                 QueueSink& sink,
                                                                 BlockQueue& queue) {
-  const CloseOnExit close_on_exit(queue);
+  const OnExit<&BlockQueue::close> close_on_exit(queue);
   co_return co_await net::receive_snapshot(std::move(options), sink);
 }
 
@@ -126,7 +116,7 @@ Result<SnapshotOrigin> read_server(const BackupOptions& options, const SnapshotC
         "back up every primary");
   }
   meter.set_phase("waiting for the source to save");
-  const AbortOnExit abort_on_exit(queue);  // before `io` waits for the receiver
+  const OnExit<&BlockQueue::abort> abort_on_exit(queue);  // before `io` waits for the receiver
   auto transfer = io.start(receive(replication_options(*link), sink, queue), job.stop);
   const auto drained = drain(queue, sink, consumer, meter);
   const auto received = transfer.wait();
