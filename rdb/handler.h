@@ -22,6 +22,7 @@ struct RecordHeader {
       0;                 ///< Stream offset of its first byte, expiry and other prefixes included.
   std::uint64_t db = 0;  ///< DB index.
   const ValueType* type = nullptr;           ///< Never null in a call.
+  std::uint64_t value_offset = 0;            ///< Stream offset of the first byte of the value.
   std::span<const std::byte> key;            ///< Decoded: no length, no LZF, no integer form.
   std::optional<std::int64_t> expire_at_ms;  ///< Absolute Unix time.
   std::optional<std::uint64_t> lru_idle_s;

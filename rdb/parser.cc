@@ -267,6 +267,7 @@ Parser::Step Parser::step_key() {
   pending_.db = db_;
   pending_.key = key;
   pending_.key_meta = key_meta_;
+  pending_.value_offset = here();
   begin_program(pending_.type->program);
   sink_ = Sink::value;
   part_from_ = at_;
