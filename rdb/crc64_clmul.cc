@@ -74,9 +74,10 @@ constexpr uint64_t quotient() {
   return std::bit_cast<uint64_t>(_mm_extract_epi64(rest, 1) ^ _mm_cvtsi128_si64(times));
 }
 
-/// The value of a message of up to eight bytes, 8 - `size` zero bytes before it.
-[[gnu::target("sse4.1,pclmul")]] inline uint64_t crc64_of_word(uint64_t word) {
-  return remainder(pair(word, 0));
+/// The value of a message of 16 bytes.
+[[gnu::target("sse4.1,pclmul")]] inline uint64_t crc64_of_lane(__m128i lane) {
+  const __m128i low = _mm_clmulepi64_si128(lane, pair(fold_by(128)), 0x10);
+  return remainder(_mm_xor_si128(low, _mm_srli_si128(lane, 8)));
 }
 
 template <class Word>
@@ -97,17 +98,19 @@ uint64_t load_few(const std::byte* at, size_t size) {
   return load_word<std::uint8_t>(at) | middle << (8 * (size / 2)) | last << (8 * (size - 1));
 }
 
-/// At most 15 bytes.
+/// At most 15 bytes. Zero bytes are put before them, which count for nothing.
 [[gnu::target("sse4.1,pclmul")]] uint64_t crc64_of_few(uint64_t crc, const std::byte* at,
                                                        size_t size) {
-  if (size >= 8) {
-    crc = crc64_of_word(crc ^ load_word<uint64_t>(at));
-    at += 8;
-    size -= 8;
-  }
   if (size == 0) return crc;
-  const uint64_t word = (crc ^ load_few(at, size)) << (64 - 8 * size);
-  return (crc >> (8 * size)) ^ crc64_of_word(word);
+  if (size < 8) {
+    const uint64_t word = (crc ^ load_few(at, size)) << (64 - 8 * size);
+    return (crc >> (8 * size)) ^ remainder(pair(word, 0));
+  }
+  const uint64_t first = crc ^ load_word<uint64_t>(at);
+  if (size == 8) return remainder(pair(first, 0));
+  const size_t zeros = 8 * (16 - size);
+  const uint64_t last = load_word<uint64_t>(at + size - 8) >> zeros << zeros;
+  return crc64_of_lane(pair(first << zeros, last | first >> (64 - zeros)));
 }
 
 /// For shuffles: from 16 + n on, it moves bytes n down; from 16 - n on, n up. 0x80 gives zero.
@@ -138,8 +141,7 @@ constexpr std::array<std::uint8_t, 48> shifts = [] {
     const __m128i last = _mm_or_si128(moved_down(lane, left), fresh);
     lane = fold(moved_up(lane, 16 - left), near, last);
   }
-  const __m128i times_x128 = _mm_clmulepi64_si128(lane, near, 0x10);
-  return remainder(_mm_xor_si128(times_x128, _mm_srli_si128(lane, 8)));
+  return crc64_of_lane(lane);
 }
 
 }  // namespace
