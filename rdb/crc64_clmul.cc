@@ -173,6 +173,14 @@ constexpr std::array<std::uint8_t, 48> shifts = [] {
 
 namespace {
 
+/// Asks for what comes two KiB later: by itself, the CPU reads ahead too little for these loops.
+/// Past the end of the bytes it does no harm.
+inline void prefetch(const std::byte* at) {
+  constexpr size_t ahead_bytes = 2048;
+  const auto address = reinterpret_cast<std::uintptr_t>(at) + ahead_bytes;
+  _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0);
+}
+
 [[gnu::target("avx2,pclmul,vpclmulqdq")]] inline __m256i load256(const std::byte* from) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
 }
@@ -216,6 +224,8 @@ namespace {
   __m256i lanes2 = load256(at + 64);
   __m256i lanes3 = load256(at + 96);
   for (at += 128, left -= 128; left >= 128; left -= 128, at += 128) {
+    prefetch(at);
+    prefetch(at + 64);
     lanes0 = fold(lanes0, far, load256(at));
     lanes1 = fold(lanes1, far, load256(at + 32));
     lanes2 = fold(lanes2, far, load256(at + 64));
@@ -242,6 +252,7 @@ namespace {
   __m512i lanes2 = load512(at + 128);
   __m512i lanes3 = load512(at + 192);
   for (at += 256, left -= 256; left >= 256; left -= 256, at += 256) {
+    for (size_t line = 0; line < 256; line += 64) prefetch(at + line);
     lanes0 = fold(lanes0, far, load512(at));
     lanes1 = fold(lanes1, far, load512(at + 64));
     lanes2 = fold(lanes2, far, load512(at + 128));
