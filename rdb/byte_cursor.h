@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 namespace sluice::rdb {
@@ -11,6 +12,13 @@ namespace sluice::rdb {
 /// What one step of a resumable reader came to: it is complete; it has taken all input there was
 /// and goes on with the next; or it was refused, and the reader knows why.
 enum class Step : std::uint8_t { ok, more, fail };
+
+/// The number in `size` bytes, at most eight, the least significant first.
+[[nodiscard]] inline std::uint64_t little_endian(const std::byte* from, std::size_t size) noexcept {
+  std::uint64_t value = 0;
+  std::memcpy(&value, from, size);
+  return value;
+}
 
 /// Small fixed-size tokens out of bytes that come in windows, cut anywhere.
 class ByteCursor {

@@ -125,8 +125,9 @@ constexpr std::array redis_types{
               Program{{fixed8, P::min_expiry}, {str, P::hash_expiry_listpack}}},
     ValueType{26, "stream_listpacks_4", L::stream, 13, true, stream_4},
     ValueType{27, "stream_listpacks_5", L::stream, 14, true, stream_5},
-    ValueType{28, "array", L::array, 14, true,
-              Program{{count, P::elements}, flagged_len, loop, len, array_value, next}},
+    ValueType{
+        28, "array", L::array, 14, true,
+        Program{{count, P::elements}, flagged_len, loop, {len, P::array_index}, array_value, next}},
 };
 
 constexpr std::array valkey_types{

@@ -99,7 +99,10 @@ enum class Part : std::uint8_t {
   item_seq,
   items_added,
   items_duplicate,
-  module,  ///< len: id of the module type.
+  module,       ///< len: id of the module type.
+  array_index,  ///< len: of the element that follows.
+  array_text,   ///< str.
+  module_text,  ///< str.
 };
 
 /// One step, and what its token is.
