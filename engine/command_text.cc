@@ -3,7 +3,7 @@
 #include <array>
 #include <charconv>
 
-#include "engine/consumer_group.h"
+#include "engine/stream_id.h"
 
 namespace sluice::engine {
 namespace {
@@ -22,8 +22,8 @@ void CommandText::arg_number(std::int64_t number) { append_number_arg(*this, num
 void CommandText::arg_real(double real) { append_number_arg(*this, real); }
 
 void CommandText::arg_id(rdb::StreamId id) {
-  std::array<char, StreamIdText::bytes_max> text;
-  const char* const end = StreamIdText::write(text.data(), id);
+  std::array<char, stream_id_text_max> text;
+  const char* const end = write_stream_id(text.data(), id);
   arg(std::string_view(text.data(), end));
 }
 

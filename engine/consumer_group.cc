@@ -1,9 +1,10 @@
 #include "engine/consumer_group.h"
 
+#include <algorithm>
 #include <array>
-#include <bit>
-#include <charconv>
 #include <cstring>
+
+#include "engine/stream_id.h"
 
 namespace sluice::engine {
 namespace {
@@ -11,21 +12,13 @@ namespace {
 using rdb::Role;
 
 /// Sort key of a pending id: the delivery comes before the owner.
-constexpr std::size_t key_bytes = 17;
-constexpr std::size_t id_bytes = 16;
+constexpr std::size_t key_bytes = stream_id_key_bytes + 1;
 enum class Part : std::uint8_t { delivery, owner };
-
-std::uint64_t big_endian(std::uint64_t number) {
-  return std::endian::native == std::endian::little ? std::byteswap(number) : number;
-}
 
 std::array<std::byte, key_bytes> pending_key(rdb::StreamId id, Part part) {
   std::array<std::byte, key_bytes> key;
-  const std::uint64_t ms = big_endian(id.ms);
-  const std::uint64_t seq = big_endian(id.seq);
-  std::memcpy(key.data(), &ms, sizeof ms);
-  std::memcpy(key.data() + sizeof ms, &seq, sizeof seq);
-  key[id_bytes] = std::byte{static_cast<std::uint8_t>(part)};
+  std::ranges::copy(stream_id_key(id), key.begin());
+  key[stream_id_key_bytes] = std::byte{static_cast<std::uint8_t>(part)};
   return key;
 }
 
@@ -43,12 +36,6 @@ ScratchLimits smaller(ScratchLimits limits) {
 }
 
 }  // namespace
-
-char* StreamIdText::write(char* to, rdb::StreamId id) {
-  to = std::to_chars(to, to + 20, id.ms).ptr;
-  *to++ = '-';
-  return std::to_chars(to, to + 20, id.seq).ptr;
-}
 
 ConsumerGroup::ConsumerGroup(const ScratchLimits& limits)
     : texts_(limits.spool_bytes / 8),
@@ -136,23 +123,18 @@ ConsumerGroup::Consumer ConsumerGroup::consumer_at(std::uint64_t index) {
 }
 
 bool ConsumerGroup::next_pending(Pending& pending) {
+  const auto is_owner = [&] { return ahead_.key.bytes[stream_id_key_bytes] != std::byte{0}; };
   // An owner without its delivery belongs to no pending id of the group; nothing is said of it.
-  while (has_ahead_ && ahead_.key.bytes[id_bytes] != std::byte{0}) {
-    has_ahead_ = pending_.next(ahead_);
-  }
+  while (has_ahead_ && is_owner()) has_ahead_ = pending_.next(ahead_);
   if (!has_ahead_) return false;
-  std::array<std::byte, id_bytes> id;
-  std::memcpy(id.data(), ahead_.key.bytes.data(), id.size());
   std::array<std::uint64_t, 2> numbers;
-  std::memcpy(numbers.data(), id.data(), sizeof numbers);
-  pending.id = {.ms = big_endian(numbers[0]), .seq = big_endian(numbers[1])};
   std::memcpy(numbers.data(), ahead_.value.bytes.data(), sizeof numbers);
-  pending.delivery_time = numbers[0];
-  pending.delivery_count = numbers[1];
-  pending.consumer.reset();
+  pending = {.id = stream_id_of(ahead_.key.bytes),
+             .delivery_time = numbers[0],
+             .delivery_count = numbers[1],
+             .consumer = std::nullopt};
   has_ahead_ = pending_.next(ahead_);
-  const bool owned = has_ahead_ && ahead_.key.bytes[id_bytes] != std::byte{0} &&
-                     std::memcmp(ahead_.key.bytes.data(), id.data(), id.size()) == 0;
+  const bool owned = has_ahead_ && is_owner() && stream_id_of(ahead_.key.bytes) == pending.id;
   if (owned && ahead_.number) pending.consumer = consumer_at(*ahead_.number).name;
   return !error();
 }

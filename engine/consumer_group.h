@@ -79,11 +79,4 @@ class ConsumerGroup {
   bool has_ahead_ = false;
 };
 
-/// An id as text and as sixteen bytes that compare as it does.
-struct StreamIdText {
-  static constexpr std::size_t bytes_max = 41;
-  /// "ms-seq"; returns the end.
-  static char* write(char* to, rdb::StreamId id);
-};
-
 }  // namespace sluice::engine

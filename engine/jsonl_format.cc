@@ -250,7 +250,7 @@ std::optional<Error> JsonlFormat::error() const {
   if (error_) return error_;
   if (sorter_.error()) return sorter_.error();
   if (direct_.error()) return direct_.error();
-  return stream_.error();
+  return type_ == LogicalType::stream ? stream_.error() : std::nullopt;  // there are many to ask
 }
 
 }  // namespace sluice::engine

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/json_text.h"
+#include "engine/stream_id.h"
 
 namespace sluice::engine {
 namespace {
@@ -11,9 +12,9 @@ namespace {
 using rdb::Role;
 
 void append_id(OutputBuffer& out, rdb::StreamId id) {
-  char* to = out.room(StreamIdText::bytes_max + 2);
+  char* to = out.room(stream_id_text_max + 2);
   *to++ = '"';
-  to = StreamIdText::write(to, id);
+  to = write_stream_id(to, id);
   *to++ = '"';
   out.advance(to);
 }

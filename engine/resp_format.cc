@@ -292,7 +292,7 @@ std::optional<Error> RespFormat::error() const {
   for (const Spool* spool : {&head_, &expiries_, &payload_bytes_}) {
     if (spool->error()) return spool->error();
   }
-  return stream_.error();
+  return type_ == LogicalType::stream ? stream_.error() : std::nullopt;  // there are many to ask
 }
 
 }  // namespace sluice::engine

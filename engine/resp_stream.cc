@@ -1,8 +1,6 @@
 #include "engine/resp_stream.h"
 
-#include <array>
-#include <bit>
-#include <cstring>
+#include "engine/stream_id.h"
 
 namespace sluice::engine {
 namespace {
@@ -12,10 +10,6 @@ using rdb::StreamId;
 
 constexpr std::uint8_t type_of_old_streams = 15;     // stream_listpacks, up to 6.2
 constexpr std::string_view passing_name = "sluice";  // of a group or consumer that does not stay
-
-std::uint64_t big_endian(std::uint64_t number) {
-  return std::endian::native == std::endian::little ? std::byteswap(number) : number;
-}
 
 OutputBuffer::Drain into(Spool& spool) {
   return [&spool](std::span<const std::byte> bytes) {
@@ -149,9 +143,8 @@ void RespStream::write_group() {
 }
 
 void RespStream::write_claim(const ConsumerGroup::Pending& pending) {
-  const std::array<std::uint64_t, 2> id{big_endian(pending.id.ms), big_endian(pending.id.seq)};
-  const auto bytes = std::as_bytes(std::span(id));
-  pending_ids_.key({.bytes = bytes, .size = bytes.size()});
+  const auto id = stream_id_key(pending.id);
+  pending_ids_.key({.bytes = id, .size = id.size()});
   pending_ids_.end();
 
   CommandText& to = group_commands_;
@@ -208,10 +201,7 @@ void RespStream::write_entries() {
   const auto next_pending = [&] {
     pending.reset();
     ScratchSorter::Record record;
-    if (!pending_ids_.next(record)) return;
-    std::array<std::uint64_t, 2> id;
-    std::memcpy(id.data(), record.key.bytes.data(), sizeof id);
-    pending = StreamId{.ms = big_endian(id[0]), .seq = big_endian(id[1])};
+    if (pending_ids_.next(record)) pending = stream_id_of(record.key.bytes);
   };
   std::optional<StreamId> last;
   const auto fill_up_to = [&](std::optional<StreamId> id) {

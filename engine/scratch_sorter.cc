@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t fan_in = 128;  // runs merged at once
 constexpr std::size_t run_buffer_bytes = 32 << 10;
 constexpr std::size_t prefix_bytes = 64;  // of a long field, kept with the record
+static_assert(prefix_bytes <= ScratchLimits::inline_bytes_min);
 
 /// What stands in the arena for a long field, before its first bytes.
 struct Reference {
@@ -37,7 +38,7 @@ struct RunRecord {
 /// keys with zeros behind: equal prefixes say nothing.
 std::uint64_t leading(std::span<const std::byte> key) {
   std::uint64_t word = 0;
-  std::memcpy(&word, key.data(), std::min(key.size(), sizeof word));
+  if (!key.empty()) std::memcpy(&word, key.data(), std::min(key.size(), sizeof word));
   return std::endian::native == std::endian::little ? std::byteswap(word) : word;
 }
 
@@ -55,7 +56,9 @@ struct ReadFailed {};
 }  // namespace
 
 ScratchSorter::ScratchSorter(const ScratchLimits& limits, Order order)
-    : limits_(limits), order_(order), texts_(limits.spool_bytes) {}
+    : limits_(limits), order_(order), texts_(limits.spool_bytes) {
+  limits_.inline_bytes = std::max(limits_.inline_bytes, ScratchLimits::inline_bytes_min);
+}
 
 void ScratchSorter::add(const rdb::Text& part, std::uint32_t& size, bool& is_long) {
   if (part.size <= limits_.inline_bytes) {

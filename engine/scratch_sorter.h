@@ -13,6 +13,9 @@ namespace sluice::engine {
 
 /// How much scratch may be held in memory before it goes to a file.
 struct ScratchLimits {
+  /// Fields up to this size always come out whole.
+  static constexpr std::size_t inline_bytes_min = 64;
+
   std::size_t sort_bytes = 8 << 20;    ///< Records of one collection.
   std::size_t spool_bytes = 1 << 20;   ///< Bytes kept for later.
   std::size_t inline_bytes = 8 << 10;  ///< Longer texts do not take part in the moving of records.
