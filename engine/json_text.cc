@@ -1,5 +1,9 @@
 #include "engine/json_text.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include <bit>
 #include <cstring>
 
@@ -10,7 +14,6 @@ namespace {
 
 using Byte = unsigned char;
 
-constexpr std::uint64_t ones = 0x0101010101010101;
 constexpr std::uint64_t high_bits = 0x8080808080808080;
 
 std::uint64_t load(const Byte* at) {
@@ -19,19 +22,37 @@ std::uint64_t load(const Byte* at) {
   return word;
 }
 
-/// Marks bytes that do not stand for themselves: controls, quote, backslash and non-ASCII. The
-/// lowest mark is exact; those above it may be the work of a borrow.
-std::uint64_t special(std::uint64_t word) {
+/// Copies a few bytes from `at` to `to` and gives the number of those in front that stand for
+/// themselves: all but controls, quote, backslash and what is not ASCII. `step` when all do.
+#if defined(__SSE2__)
+constexpr std::size_t step = 16;
+
+std::size_t copy_plain(char* to, const Byte* at) {
+  const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), block);
+  const __m128i outside = _mm_cmplt_epi8(block, _mm_set1_epi8(0x20));  // signed: above 0x7f, too
+  const __m128i quote = _mm_cmpeq_epi8(block, _mm_set1_epi8('"'));
+  const __m128i backslash = _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'));
+  const int marks = _mm_movemask_epi8(_mm_or_si128(outside, _mm_or_si128(quote, backslash)));
+  return static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(marks) | 1U << step));
+}
+#else
+constexpr std::size_t step = 8;
+static_assert(std::endian::native == std::endian::little, "the lowest mark is the first byte's");
+
+std::size_t copy_plain(char* to, const Byte* at) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  const std::uint64_t word = load(at);
+  std::memcpy(to, &word, sizeof word);
   const std::uint64_t quote = word ^ (ones * '"');
   const std::uint64_t backslash = word ^ (ones * '\\');
-  return ((word - ones * 0x20) | (quote - ones) | (backslash - ones) | word) & high_bits;
+  // The lowest mark is exact; those above it may be the work of a borrow.
+  const std::uint64_t marks =
+      ((word - ones * 0x20) | (quote - ones) | (backslash - ones) | word) & high_bits;
+  if (marks == 0) return step;
+  return static_cast<std::size_t>(std::countr_zero(marks)) / 8;
 }
-
-std::size_t first_marked(std::uint64_t marks) {
-  const int zeros = std::endian::native == std::endian::little ? std::countr_zero(marks)
-                                                               : std::countl_zero(marks);
-  return static_cast<std::size_t>(zeros) / 8;
-}
+#endif
 
 bool continues(Byte byte) { return (byte & 0xc0) == 0x80; }
 
@@ -76,19 +97,16 @@ char* escape_byte(char* to, Byte byte) {
   return to;
 }
 
-/// Escapes [at, end) to `to`, which has room for 6 bytes for each and 8 more. With `check`, gives
-/// null at the first byte that is not UTF-8; without, what is not ASCII is copied.
+/// Escapes [at, end) to `to`, which has room for 6 bytes for each. With `check`, gives null at the
+/// first byte that is not UTF-8; without, what is not ASCII is copied.
 template <bool check>
 char* escape(char* to, const Byte* at, const Byte* end) {
   while (at != end) {
-    while (end - at >= 8) {
-      const std::uint64_t word = load(at);
-      const std::uint64_t marks = special(word);
-      std::memcpy(to, &word, sizeof word);
-      const std::size_t plain = marks == 0 ? 8 : first_marked(marks);
+    while (end - at >= static_cast<std::ptrdiff_t>(step)) {
+      const std::size_t plain = copy_plain(to, at);
       at += plain;
       to += plain;
-      if (plain < 8) break;
+      if (plain < step) break;
     }
     if (at == end) break;
     const Byte byte = *at;
