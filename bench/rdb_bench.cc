@@ -4,16 +4,25 @@
 //   frame_hashes       hashes of 8 fields of 12 + 12 bytes, one STR each
 //   frame_tiny         keys of 8 bytes, values of 8: what a key costs
 //   crc64, crc64_by_table, memcpy
+//   lzf_compress, lzf_decompress, lzf_stream, lzf_measure   JSON of 64 KiB, in plain bytes
+//   lzf_..._small                                           the same, JSON of 200 bytes
+//   lzf_..._zeros                                           the same, zeros
 
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <random>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rdb/crc64.h"
+#include "rdb/lzf.h"
+#include "rdb/lzf_compressor.h"
+#include "rdb/lzf_stream.h"
 #include "rdb/parser.h"
 
 namespace {
@@ -108,11 +117,116 @@ void copy(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * stream.size()));
 }
 
+/// About 64 MiB of strings, each compressed on its own.
+struct Compressed {
+  std::vector<std::string> strings;
+  std::size_t each_bytes;
+
+  [[nodiscard]] std::uint64_t plain_bytes() const { return strings.size() * each_bytes; }
+};
+
+std::string json(std::size_t size, std::mt19937& random) {
+  constexpr std::array names = {"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"};
+  std::string text = "[";
+  while (text.size() < size) {
+    text += R"({"id":)" + std::to_string(random()) + R"(,"name":")" + names[random() % 8] +
+            R"(","score":)" + std::to_string(random() % 1000) + R"(,"active":true},)";
+  }
+  text.resize(size);
+  return text;
+}
+
+std::vector<std::string> plain_strings(std::size_t each_bytes, bool zeros) {
+  std::mt19937 random(1);
+  std::vector<std::string> strings(stream_bytes / 4 / each_bytes);
+  for (std::string& text : strings) {
+    text = zeros ? std::string(each_bytes, '\0') : json(each_bytes, random);
+  }
+  return strings;
+}
+
+Compressed compressed_strings(std::size_t each_bytes, bool zeros) {
+  sluice::rdb::LzfCompressor compressor;
+  Compressed all{.strings = plain_strings(each_bytes, zeros), .each_bytes = each_bytes};
+  std::string out(each_bytes * 2, '\0');
+  for (std::string& text : all.strings) {
+    text = out.substr(0, compressor.compress(bytes(text), std::as_writable_bytes(std::span(out))));
+  }
+  return all;
+}
+
+void lzf_compress(benchmark::State& state, std::size_t each_bytes, bool zeros) {
+  const auto plain = plain_strings(each_bytes, zeros);
+  sluice::rdb::LzfCompressor compressor;
+  std::vector<std::byte> out(each_bytes);
+  std::uint64_t in_bytes = 0;
+  std::uint64_t out_bytes = 0;
+  for (auto _ : state) {
+    for (const std::string& text : plain) {
+      in_bytes += text.size();
+      out_bytes += compressor.compress(bytes(text), out);
+    }
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(in_bytes));
+  state.counters["ratio"] = static_cast<double>(in_bytes) / static_cast<double>(out_bytes);
+}
+
+/// `read` says whether a string was read.
+template <class Read>
+void lzf_read(benchmark::State& state, const Compressed& all, Read read) {
+  for (auto _ : state) {
+    for (const std::string& text : all.strings) {
+      if (!read(bytes(text), all.each_bytes)) state.SkipWithError("refused");
+    }
+  }
+  const std::uint64_t plain = state.iterations() * all.plain_bytes();
+  state.SetBytesProcessed(static_cast<std::int64_t>(plain));
+}
+
+void lzf_decompress(benchmark::State& state, std::size_t each_bytes, bool zeros) {
+  std::vector<std::byte> out(each_bytes);
+  lzf_read(state, compressed_strings(each_bytes, zeros), [&](auto in, std::size_t) {
+    const bool read = sluice::rdb::lzf_decompress(in, out);
+    benchmark::ClobberMemory();
+    return read;
+  });
+}
+
+void lzf_stream(benchmark::State& state, std::size_t each_bytes, bool zeros) {
+  sluice::rdb::LzfStream stream;
+  lzf_read(state, compressed_strings(each_bytes, zeros), [&](auto in, std::size_t size) {
+    stream.begin(in.size(), size);
+    while (!in.empty() && !stream.malformed()) benchmark::DoNotOptimize(stream.next(in).data());
+    return stream.done();
+  });
+}
+
+void lzf_measure(benchmark::State& state, std::size_t each_bytes, bool zeros) {
+  lzf_read(state, compressed_strings(each_bytes, zeros),
+           [](auto in, std::size_t size) { return sluice::rdb::lzf_measure(in) == size; });
+}
+
 BENCHMARK_CAPTURE(frame, strings, strings())->Name("frame_strings");
 BENCHMARK_CAPTURE(frame, hashes, hashes())->Name("frame_hashes");
 BENCHMARK_CAPTURE(frame, tiny, tiny())->Name("frame_tiny");
 BENCHMARK(checksum<crc64>)->Name("crc64");
 BENCHMARK(checksum<crc64_by_table>)->Name("crc64_by_table");
 BENCHMARK(copy)->Name("memcpy");
+
+void register_lzf(const std::string& suffix, std::size_t each_bytes, bool zeros) {
+  constexpr std::array rows = {
+      std::pair{"lzf_compress", &lzf_compress}, std::pair{"lzf_decompress", &lzf_decompress},
+      std::pair{"lzf_stream", &lzf_stream}, std::pair{"lzf_measure", &lzf_measure}};
+  for (const auto& [name, run] : rows) {
+    benchmark::RegisterBenchmark((name + suffix).c_str(), run, each_bytes, zeros);
+  }
+}
+
+[[maybe_unused]] const bool lzf_registered = [] {
+  register_lzf("", 64 << 10, false);
+  register_lzf("_small", 200, false);
+  register_lzf("_zeros", 64 << 10, true);
+  return true;
+}();
 
 }  // namespace

@@ -7,13 +7,19 @@
 #include "engine/file_input.h"
 #include "engine/json.h"
 #include "engine/progress_meter.h"
-#include "engine/stream_facts.h"
+#include "engine/value_check.h"
+#include "rdb/module_id.h"
 #include "rdb/parser.h"
 
 namespace sluice {
 namespace {
 
 constexpr std::size_t block_bytes = 256 << 10;  // stays in the cache between parser and CRC
+
+boost::json::value json_of(const CheckError& error) {
+  return {{"code", error.code}, {"offset", error.offset}, {"record", error.record},
+          {"db", error.db},     {"key", error.key},       {"message", error.message}};
+}
 
 CheckError describe(const rdb::Error& error) {
   return {.code = std::string(engine::code_name(static_cast<rdb::Errc>(error.code.value()))),
@@ -24,6 +30,12 @@ CheckError describe(const rdb::Error& error) {
           .message = rdb::to_string(error)};
 }
 
+void add_error(CheckResult& result, const rdb::Error& error) {
+  ++result.error_count;
+  if (!result.error) result.error = describe(error);
+  if (result.errors.size() < CheckResult::errors_max) result.errors.push_back(describe(error));
+}
+
 void take_facts(CheckResult& result, const engine::StreamFacts& facts) {
   if (facts.header()) {
     result.dialect = facts.header()->dialect == rdb::Dialect::valkey ? "valkey" : "redis";
@@ -32,7 +44,45 @@ void take_facts(CheckResult& result, const engine::StreamFacts& facts) {
   result.keys = facts.keys();
   result.types = facts.types();
   if (facts.trailer() && facts.trailer()->checksum == rdb::Trailer::Checksum::ok) result.crc = "ok";
-  if (result.error && result.error->code == "checksum_mismatch") result.crc = "mismatch";
+}
+
+/// Counts the types of modules.
+class ModuleCounter final : public rdb::ValueHandler {
+ public:
+  explicit ModuleCounter(std::map<std::string, std::uint64_t>& modules) : modules_(modules) {}
+
+  bool on_number(rdb::Role role, std::uint64_t number) override {
+    if (role == rdb::Role::module_id) ++modules_[rdb::module_name(number)];
+    return true;
+  }
+
+ private:
+  std::map<std::string, std::uint64_t>& modules_;
+};
+
+/// Feeds the file to the parser, to its end or to the first error that cannot be stepped over.
+Result<void> parse(engine::FileInput& input, rdb::Parser& parser, CheckResult& result,
+                   const JobContext& job) {
+  engine::ProgressMeter meter(job);
+  meter.set_phase("checking");
+  meter.set_total(input.size());
+  std::vector<std::byte> block(block_bytes);
+  while (true) {
+    if (job.stop.stop_requested()) return std::unexpected(engine::cancelled());
+    const auto size = input.read(block);
+    if (!size) return std::unexpected(size.error());
+    const auto taken = parser.feed(std::span(block).first(*size));
+    if (!taken) {
+      add_error(result, taken.error());
+      result.crc = taken.error().code == rdb::Errc::checksum_mismatch ? "mismatch" : result.crc;
+      return {};
+    }
+    result.trailing_bytes += *size - *taken;
+    meter.update(parser.offset(), parser.records());
+    if (*size == 0) break;
+  }
+  if (const auto ended = parser.finish(); !ended) add_error(result, ended.error());
+  return {};
 }
 
 }  // namespace
@@ -42,36 +92,26 @@ Result<CheckResult> check(const CheckOptions& options, const JobContext& job) {
   if (!input) return std::unexpected(input.error());
 
   CheckResult result;
-  engine::StreamFacts facts;
+  ModuleCounter modules(result.modules);
+  engine::StreamFacts frame;
+  engine::ValueCheck values(modules, {.texts = {}, .strict = true},
+                            [&](const rdb::Error& error) { add_error(result, error); });
+  engine::StreamFacts& facts = options.depth == CheckDepth::frame ? frame : values;
   rdb::Parser parser(facts);
-  engine::ProgressMeter meter(job);
-  meter.set_phase("checking");
-  meter.set_total(input->size());
-  std::vector<std::byte> block(block_bytes);
-  while (!result.error) {
-    if (job.stop.stop_requested()) return std::unexpected(engine::cancelled());
-    const auto size = input->read(block);
-    if (!size) return std::unexpected(size.error());
-    if (*size == 0) break;
-    const auto taken = parser.feed(std::span(block).first(*size));
-    if (!taken) {
-      result.error = describe(taken.error());
-    } else {
-      result.trailing_bytes += *size - *taken;
-    }
-    meter.update(parser.offset(), facts.keys());
+  if (auto parsed = parse(*input, parser, result, job); !parsed) {
+    return std::unexpected(parsed.error());
   }
-  if (!result.error) {
-    if (const auto ended = parser.finish(); !ended) result.error = describe(ended.error());
-  }
-  result.ok = !result.error;
+  result.ok = result.error_count == 0;
   result.bytes = parser.offset();
+  result.unchecked = values.unchecked();
   take_facts(result, facts);
   return result;
 }
 
 std::string to_json(const CheckResult& result) {
   namespace json = boost::json;
+  json::array errors;
+  for (const CheckError& error : result.errors) errors.push_back(json_of(error));
   json::object object{{"ok", result.ok},
                       {"dialect", result.dialect},
                       {"rdb_version", result.rdb_version},
@@ -80,13 +120,12 @@ std::string to_json(const CheckResult& result) {
                       {"types", engine::json_counts(result.types)},
                       {"crc", result.crc},
                       {"digest", engine::json_optional(result.digest)},
-                      {"error", nullptr},
+                      {"error", result.error ? json_of(*result.error) : nullptr},
+                      {"errors", std::move(errors)},
+                      {"error_count", result.error_count},
+                      {"modules", engine::json_counts(result.modules)},
+                      {"unchecked", result.unchecked},
                       {"trailing_bytes", result.trailing_bytes}};
-  if (const auto& error = result.error) {
-    object["error"] = {{"code", error->code},     {"offset", error->offset},
-                       {"record", error->record}, {"db", error->db},
-                       {"key", error->key},       {"message", error->message}};
-  }
   return json::serialize(object);
 }
 

@@ -157,6 +157,11 @@ std::string_view code_name(rdb::Errc code) noexcept {
     case checksum_mismatch: return "checksum_mismatch";
     case stopped: return "stopped";
     case not_representable: return "not_representable";
+    case bad_encoding: return "bad_encoding";
+    case bad_order: return "bad_order";
+    case bad_stream: return "bad_stream";
+    case duplicate_element: return "duplicate_element";
+    case empty_value: return "empty_value";
   }
   return "unknown";
 }

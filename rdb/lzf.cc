@@ -1,36 +1,146 @@
 #include "rdb/lzf.h"
 
+#include <array>
 #include <cstring>
 
+#include "rdb/lzf_element.h"
+
 namespace sluice::rdb {
+namespace {
 
-bool lzf_decompress(std::span<const std::byte> in, std::span<std::byte> out) noexcept {
-  const std::byte* at = in.data();
-  const std::byte* const end = at + in.size();
-  std::size_t done = 0;
+template <std::size_t size>
+void copy(std::byte* to, const std::byte* from) {
+  std::memcpy(to, from, size);
+}
 
-  while (at < end) {
-    const auto control = std::to_integer<std::size_t>(*at++);
-    if (control < 32) {  // a run of literals
-      const std::size_t run = control + 1;
-      if (static_cast<std::size_t>(end - at) < run || out.size() - done < run) return false;
-      std::memcpy(out.data() + done, at, run);
-      at += run;
-      done += run;
+std::size_t distance_between(const std::byte* from, const std::byte* to) {
+  return static_cast<std::size_t>(to - from);
+}
+
+/// The smallest multiple of a distance below 8 that is at least 8: as far back as the same bytes
+/// stand that a copy of eight may read.
+constexpr std::array<std::uint8_t, 8> period = {0, 8, 8, 9, 8, 10, 12, 14};
+
+/// Past the match, up to 15 bytes of `out` may be overwritten.
+void copy_match_wildly(std::byte* out, LzfMatch match) {
+  const std::byte* from = out - match.distance;
+  const std::byte* const end = out + match.length;
+  if (match.distance >= 16) {
+    do {
+      copy<16>(out, from);
+      out += 16;
+      from += 16;
+    } while (out < end);
+    return;
+  }
+  if (match.distance < 8) {
+    for (std::size_t i = 0; i < 8; ++i) out[i] = from[i];
+    out += 8;
+    from = out - period[match.distance];
+  }
+  while (out < end) {
+    copy<8>(out, from);
+    out += 8;
+    from += 8;
+  }
+}
+
+inline bool append(std::byte*& out, LzfMatch match, const LzfCursor& bounds) {
+  if (match.distance > distance_between(bounds.out_begin, out)) return false;
+  if (match.length > distance_between(out, bounds.out_end)) return false;
+  if (match.length + 16 <= distance_between(out, bounds.out_memory)) {
+    copy_match_wildly(out, match);
+  } else {
+    for (std::size_t i = 0; i < match.length; ++i) out[i] = *(out + i - match.distance);
+  }
+  out += match.length;
+  return true;
+}
+
+}  // namespace
+
+bool lzf_append(LzfCursor& cursor, LzfMatch match) noexcept {
+  return append(cursor.out, match, cursor);
+}
+
+bool lzf_expand(LzfCursor& cursor) noexcept {
+  const LzfCursor bounds = cursor;
+  const std::byte* in = cursor.in;
+  std::byte* out = cursor.out;
+  bool sound = true;
+
+  while (in != bounds.in_end && out <= bounds.out_pause) {
+    const std::size_t left = distance_between(in, bounds.in_end) - 1;
+    if (!lzf_is_run(*in)) {
+      const std::size_t header = lzf_match_bytes(*in);
+      if (left + 1 < header) break;
+      sound = append(out, lzf_match(in), bounds);
+      if (!sound) break;
+      in += header;
       continue;
     }
-    std::size_t length = control >> 5;
-    if (length == 7) {
-      if (at == end) return false;
-      length += std::to_integer<std::size_t>(*at++);
+    const std::size_t run = lzf_run_length(*in);
+    if (left < run) break;
+    sound = run <= distance_between(out, bounds.out_end);
+    if (!sound) break;
+    ++in;
+    if (left >= lzf_run_max && distance_between(out, bounds.out_memory) >= lzf_run_max) {
+      copy<lzf_run_max>(out, in);
+    } else {
+      std::memcpy(out, in, run);
     }
-    if (at == end) return false;
-    length += 2;
-    const std::size_t distance = ((control & 31) << 8) + std::to_integer<std::size_t>(*at++) + 1;
-    if (distance > done || out.size() - done < length) return false;
-    for (std::size_t i = 0; i < length; ++i, ++done) out[done] = out[done - distance];
+    in += run;
+    out += run;
   }
-  return done == out.size();
+  cursor.in = in;
+  cursor.out = out;
+  return sound;
+}
+
+bool lzf_decompress(std::span<const std::byte> in, std::span<std::byte> out) noexcept {
+  std::byte* const end = out.data() + out.size();
+  LzfCursor cursor{.in = in.data(),
+                   .in_end = in.data() + in.size(),
+                   .out = out.data(),
+                   .out_begin = out.data(),
+                   .out_pause = end,
+                   .out_end = end,
+                   .out_memory = end};
+  return lzf_expand(cursor) && cursor.in == cursor.in_end && cursor.out == end;
+}
+
+bool lzf_pass(std::span<const std::byte>& in, std::uint64_t& plain) noexcept {
+  const std::byte* at = in.data();
+  const std::byte* const end = at + in.size();
+  std::uint64_t size = plain;
+  bool sound = true;
+
+  while (at != end) {
+    const std::size_t left = distance_between(at, end);
+    if (lzf_is_run(*at)) {
+      const std::size_t run = lzf_run_length(*at);
+      if (left <= run) break;
+      at += run + 1;
+      size += run;
+      continue;
+    }
+    const std::size_t header = lzf_match_bytes(*at);
+    if (left < header) break;
+    const LzfMatch match = lzf_match(at);
+    sound = match.distance <= size;
+    if (!sound) break;
+    at += header;
+    size += match.length;
+  }
+  in = in.subspan(distance_between(in.data(), at));
+  plain = size;
+  return sound;
+}
+
+std::optional<std::uint64_t> lzf_measure(std::span<const std::byte> in) noexcept {
+  std::uint64_t plain = 0;
+  if (!lzf_pass(in, plain) || !in.empty()) return std::nullopt;
+  return plain;
 }
 
 }  // namespace sluice::rdb

@@ -1,4 +1,4 @@
-// Parser, part 3: feeding, and the states between records. Tokens are in parser_tokens.cc, value
+// Parser, part 3: feeding, and the states between records. Tokens are in token_reader.cc, value
 // programs in parser_program.cc.
 
 #include "rdb/parser.h"
@@ -31,19 +31,18 @@ std::string hex(std::uint64_t value) {
 
 Result<std::size_t> Parser::feed(std::span<const std::byte> input) {
   if (state_ == State::failed) return std::unexpected(error_);
-  window_ = at_ = crc_from_ = part_from_ = input.data();
-  end_ = input.data() + input.size();
+  tokens_.open(input);
+  crc_from_ = part_from_ = input.data();
 
   Step stepped = Step::ok;
   while (stepped == Step::ok && state_ != State::done) stepped = step();
   if (stepped == Step::more) stepped = flush_part();
-  if (stepped == Step::fail) return std::unexpected(error_);
-
-  if (!crc_closed_) crc_ = crc64(crc_, {crc_from_, at_});
-  const auto taken = static_cast<std::size_t>(at_ - window_);
-  base_offset_ += taken;
-  window_ = at_ = end_ = nullptr;
-  return taken;
+  if (stepped == Step::fail) {
+    if (state_ != State::failed) fail(tokens_.code(), tokens_.take_detail());
+    return std::unexpected(error_);
+  }
+  if (!crc_closed_) crc_ = crc64(crc_, {crc_from_, tokens_.at()});
+  return tokens_.close();
 }
 
 Result<void> Parser::finish() {
@@ -53,12 +52,12 @@ Result<void> Parser::finish() {
     fail_with_refusal();
     return std::unexpected(error_);
   }
-  token_offset_ = base_offset_;
+  tokens_.set_token_offset(tokens_.here());
   fail(Errc::truncated, state_ == State::value ? "inside a value" : "before the end of the stream");
   return std::unexpected(error_);
 }
 
-Parser::Step Parser::step() {
+Step Parser::step() {
   switch (state_) {
     case State::header: return step_header();
     case State::opcode: return step_opcode();
@@ -75,9 +74,9 @@ Parser::Step Parser::step() {
 }
 
 // REDISnnnn or VALKEYnnn; Valkey's own numbers start at 80.
-Parser::Step Parser::step_header() {
+Step Parser::step_header() {
   std::span<const std::byte> token;
-  if (const Step taken = take_bytes(9, token); taken != Step::ok) return taken;
+  if (const Step taken = tokens_.take_bytes(9, token); taken != Step::ok) return taken;
   const std::string_view text = as_text(token);
   const bool valkey = text.starts_with("VALKEY");
   if (!valkey && !text.starts_with("REDIS")) {
@@ -94,46 +93,47 @@ Parser::Step Parser::step_header() {
   if (version == 0 || (valkey && version < 80)) {
     return fail(Errc::unsupported_version, std::string(text));
   }
+  tokens_.set_version(version);
   state_ = State::opcode;
   return told(handler_.on_header(header_));
 }
 
-Parser::Step Parser::step_opcode() {
+Step Parser::step_opcode() {
   std::uint8_t number = 0;
-  if (const Step taken = take_byte(number); taken != Step::ok) return taken;
+  if (const Step taken = tokens_.take_byte(number); taken != Step::ok) return taken;
   if (const ValueType* type = find_value_type(header_.dialect, number)) return begin_record(*type);
   if (const Opcode* opcode = find_opcode(header_.dialect, number)) return begin_opcode(*opcode);
   return refuse(number);
 }
 
-Parser::Step Parser::begin_opcode(const Opcode& opcode) {
+Step Parser::begin_opcode(const Opcode& opcode) {
   opcode_ = &opcode;
   field_ = 0;
   text_ = 0;
   for (auto& text : texts_) empty(text);
   if (opcode.before_key && !has_prefix_) {
     has_prefix_ = true;
-    pending_.offset = token_offset_;
+    pending_.offset = tokens_.token_offset();
   }
   if (opcode.kind == OpcodeKind::key_meta) {
     if (!key_meta_.empty()) return fail(Errc::bad_value, "second KEY_META before one key");
     key_meta_.push_back(std::byte{opcode.number});
-    key_meta_offset_ = token_offset_;
+    key_meta_offset_ = tokens_.token_offset();
     sink_ = Sink::key_meta;
-    part_from_ = at_;
+    part_from_ = tokens_.at();
   }
   state_ = State::fields;
   return Step::ok;
 }
 
-Parser::Step Parser::begin_record(const ValueType& type) {
-  if (!has_prefix_) pending_.offset = token_offset_;
+Step Parser::begin_record(const ValueType& type) {
+  if (!has_prefix_) pending_.offset = tokens_.token_offset();
   pending_.type = &type;
   state_ = State::key;
   return Step::ok;
 }
 
-Parser::Step Parser::step_fields() {
+Step Parser::step_fields() {
   for (; field_ < opcode_->fields.size() && opcode_->fields[field_] != Field::none; ++field_) {
     const Step taken = take_field(opcode_->fields[field_], numbers_[field_]);
     if (taken != Step::ok) return taken;
@@ -147,43 +147,43 @@ Parser::Step Parser::step_fields() {
   return Step::ok;
 }
 
-Parser::Step Parser::take_field(Field field, std::uint64_t& number) {
+Step Parser::take_field(Field field, std::uint64_t& number) {
   std::span<const std::byte> token;
   Step taken = Step::ok;
   switch (field) {
     case Field::none: return Step::ok;
-    case Field::number: return take_len(number);
+    case Field::number: return tokens_.take_len(number);
     case Field::text: return take_text_field();
     case Field::byte: {
       std::uint8_t byte = 0;
-      taken = take_byte(byte);
+      taken = tokens_.take_byte(byte);
       number = byte;
       return taken;
     }
     case Field::bytes4: {
       std::int32_t value = 0;
-      taken = take_bytes(sizeof value, token);
+      taken = tokens_.take_bytes(sizeof value, token);
       if (taken == Step::ok) std::memcpy(&value, token.data(), sizeof value);
       number = static_cast<std::uint64_t>(std::int64_t{value});
       return taken;
     }
     case Field::bytes8:
-      taken = take_bytes(sizeof number, token);
+      taken = tokens_.take_bytes(sizeof number, token);
       if (taken == Step::ok) std::memcpy(&number, token.data(), sizeof number);
       return taken;
   }
   std::unreachable();
 }
 
-Parser::Step Parser::take_text_field() {
+Step Parser::take_text_field() {
   std::span<const std::byte> text;
-  const Step taken = take_text(text, limits_.metadata_bytes_max);
+  const Step taken = tokens_.take_text(text, limits_.metadata_bytes_max);
   if (taken == Step::ok) texts_[text_++].assign(text.begin(), text.end());
   return taken;
 }
 
 // `when` is written as a module's unsigned number, whose opcode is 2.
-Parser::Step Parser::check_module_aux() {
+Step Parser::check_module_aux() {
   const std::uint64_t when_opcode = numbers_[1];
   const std::uint64_t when = numbers_[2];
   if (when_opcode == 2 && (when == 1 || when == 2)) return Step::ok;
@@ -191,25 +191,25 @@ Parser::Step Parser::check_module_aux() {
                                    " and position " + std::to_string(when));
 }
 
-Parser::Step Parser::step_skim() {
+Step Parser::step_skim() {
   const Step ran = run_program();
   // First what is too long, then what is wrong in it: the verdict must not depend on the cut.
-  if (sink_ == Sink::key_meta && here() - key_meta_offset_ > limits_.metadata_bytes_max) {
-    token_offset_ = key_meta_offset_;
+  if (sink_ == Sink::key_meta && tokens_.here() - key_meta_offset_ > limits_.metadata_bytes_max) {
+    tokens_.set_token_offset(key_meta_offset_);
     return fail(Errc::too_long,
                 "KEY_META above " + std::to_string(limits_.metadata_bytes_max) + " bytes");
   }
   return ran == Step::ok ? end_opcode() : ran;
 }
 
-Parser::Step Parser::end_opcode() {
+Step Parser::end_opcode() {
   if (const Step flushed = flush_part(); flushed != Step::ok) return flushed;
   sink_ = Sink::none;
   state_ = State::opcode;
   return emit_opcode();
 }
 
-Parser::Step Parser::emit_opcode() {
+Step Parser::emit_opcode() {
   switch (opcode_->kind) {
     case OpcodeKind::select_db: return emit_select_db();
     case OpcodeKind::expire_s:
@@ -228,7 +228,7 @@ Parser::Step Parser::emit_opcode() {
     case OpcodeKind::function: return told(handler_.on_function(texts_[0]));
     case OpcodeKind::eof:
       if (has_prefix_) return fail(Errc::bad_value, "stream ends between an expiry and its key");
-      crc_ = crc64(crc_, {crc_from_, at_});
+      crc_ = crc64(crc_, {crc_from_, tokens_.at()});
       crc_closed_ = true;
       state_ = State::footer;
       return header_.version < 5 ? end_stream(0) : Step::ok;
@@ -239,7 +239,7 @@ Parser::Step Parser::emit_opcode() {
   std::unreachable();
 }
 
-Parser::Step Parser::emit_select_db() {
+Step Parser::emit_select_db() {
   if (numbers_[0] > limits_.db_index_max) {
     return fail(Errc::bad_value, "DB index " + std::to_string(numbers_[0]) + ", at most " +
                                      std::to_string(limits_.db_index_max) + " is accepted");
@@ -248,16 +248,17 @@ Parser::Step Parser::emit_select_db() {
   return told(handler_.on_database(db_));
 }
 
-Parser::Step Parser::emit_aux() {
+Step Parser::emit_aux() {
   const std::string_view name = as_text(texts_[0]);
   if (name == "df-ver") fork_ = "Dragonfly";
   if (name == "mvcc-tstamp") fork_ = "KeyDB";
   return told(handler_.on_aux(texts_[0], texts_[1]));
 }
 
-Parser::Step Parser::step_key() {
+Step Parser::step_key() {
   std::span<const std::byte> key;
-  if (const Step taken = take_text(key, limits_.key_bytes_max); taken != Step::ok) return taken;
+  if (const Step taken = tokens_.take_text(key, limits_.key_bytes_max); taken != Step::ok)
+    return taken;
   key_head_size_ = std::min(key.size(), key_head_.size());
   std::copy_n(key.data(), key_head_size_, key_head_.data());
   key_is_cut_ = key.size() > key_head_size_;
@@ -267,15 +268,15 @@ Parser::Step Parser::step_key() {
   pending_.db = db_;
   pending_.key = key;
   pending_.key_meta = key_meta_;
-  pending_.value_offset = here();
+  pending_.value_offset = tokens_.here();
   begin_program(pending_.type->program);
   sink_ = Sink::value;
-  part_from_ = at_;
+  part_from_ = tokens_.at();
   state_ = State::value;
   return told(handler_.on_record_begin(pending_));
 }
 
-Parser::Step Parser::step_value() {
+Step Parser::step_value() {
   if (const Step ran = run_program(); ran != Step::ok) return ran;
   if (const Step flushed = flush_part(); flushed != Step::ok) return flushed;
   sink_ = Sink::none;
@@ -285,18 +286,18 @@ Parser::Step Parser::step_value() {
   empty(key_meta_);
   ++records_;
   state_ = State::opcode;
-  return told(handler_.on_record_end(here()));
+  return told(handler_.on_record_end(tokens_.here()));
 }
 
-Parser::Step Parser::step_footer() {
+Step Parser::step_footer() {
   std::span<const std::byte> token;
-  if (const Step taken = take_bytes(8, token); taken != Step::ok) return taken;
+  if (const Step taken = tokens_.take_bytes(8, token); taken != Step::ok) return taken;
   std::uint64_t stored = 0;
   std::memcpy(&stored, token.data(), sizeof stored);
   return end_stream(stored);
 }
 
-Parser::Step Parser::end_stream(std::uint64_t stored) {
+Step Parser::end_stream(std::uint64_t stored) {
   if (stored != 0 && stored != crc_) {
     return fail(Errc::checksum_mismatch,
                 "the stream says " + hex(stored) + ", its bytes give " + hex(crc_));
@@ -305,27 +306,27 @@ Parser::Step Parser::end_stream(std::uint64_t stored) {
   return told(handler_.on_end({
       .checksum = stored == 0 ? Trailer::Checksum::absent : Trailer::Checksum::ok,
       .crc64 = crc_,
-      .bytes = here(),
+      .bytes = tokens_.here(),
       .records = records_,
   }));
 }
 
 // Hands on, or keeps, what of the current construct lies in the window up to here.
-Parser::Step Parser::flush_part() {
-  const std::span<const std::byte> part(part_from_, at_);
-  part_from_ = at_;
+Step Parser::flush_part() {
+  const std::span<const std::byte> part(part_from_, tokens_.at());
+  part_from_ = tokens_.at();
   if (sink_ == Sink::none || part.empty()) return Step::ok;
   if (sink_ == Sink::value) return told(handler_.on_value_part(part));
   key_meta_.insert(key_meta_.end(), part.begin(), part.end());
   return Step::ok;
 }
 
-Parser::Step Parser::told(bool go_on) { return go_on ? Step::ok : fail(Errc::stopped); }
+Step Parser::told(bool go_on) { return go_on ? Step::ok : fail(Errc::stopped); }
 
-Parser::Step Parser::fail(Errc code, std::string detail) {
+Step Parser::fail(Errc code, std::string detail) {
   state_ = State::failed;
   error_ = {.code = code,
-            .offset = token_offset_,
+            .offset = tokens_.token_offset(),
             .record = records_,
             .db = db_,
             .key = {},

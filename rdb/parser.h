@@ -11,6 +11,8 @@
 #include "rdb/error.h"
 #include "rdb/handler.h"
 #include "rdb/opcode.h"
+#include "rdb/program_run.h"
+#include "rdb/token_reader.h"
 #include "rdb/value_type.h"
 
 namespace sluice::rdb {
@@ -55,7 +57,7 @@ class Parser {
   [[nodiscard]] bool done() const noexcept { return state_ == State::done; }
 
   /// Bytes taken so far.
-  [[nodiscard]] std::uint64_t offset() const noexcept { return base_offset_; }
+  [[nodiscard]] std::uint64_t offset() const noexcept { return tokens_.here(); }
   /// Records completed so far.
   [[nodiscard]] std::uint64_t records() const noexcept { return records_; }
 
@@ -72,27 +74,9 @@ class Parser {
     done,
     failed
   };
-  /// What one step came to: it is complete, it needs more input, or error_ is set.
-  enum class Step : std::uint8_t { ok, more, fail };
-  /// Where the reading of a STR stands.
-  enum class StringState : std::uint8_t { length, lzf_compressed, lzf_plain, payload };
-  enum class StringForm : std::uint8_t { raw, integer, lzf };
   /// Where the bytes of the construct being read go besides being skipped.
   enum class Sink : std::uint8_t { none, value, key_meta };
   enum class ModuleState : std::uint8_t { opcode, number, bytes4, bytes8, string };
-
-  // Tokens. Each is complete, or has taken all input there was and goes on with the next feed.
-  Step take_bytes(std::size_t size, std::span<const std::byte>& token);
-  Step take_byte(std::uint8_t& value);
-  Step take_raw_len(std::uint64_t& value, bool& special);
-  Step take_len(std::uint64_t& value);
-  Step skip(std::uint64_t size);
-  Step take_string_head();
-  Step skip_string();
-  Step take_text(std::span<const std::byte>& text, std::uint64_t bytes_max);
-  Step collect(std::span<const std::byte>& bytes);
-  static void empty(std::vector<std::byte>& buffer);
-  Step decode_text(std::span<const std::byte> stored, std::span<const std::byte>& text);
 
   // States.
   Step step();
@@ -121,8 +105,6 @@ class Parser {
   void begin_program(const Program& program) noexcept;
   Step run_program();
   Step run_op(Op op);
-  Step run_loop();
-  Step run_next();
   Step run_ascii_double();
   Step run_container();
   Step run_flagged_len();
@@ -134,7 +116,6 @@ class Parser {
   Step told(bool go_on);
   Step fail(Errc code, std::string detail = {});
   Step fail_with_refusal();
-  [[nodiscard]] std::uint64_t here() const noexcept;
 
   Handler& handler_;
   Limits limits_;
@@ -143,30 +124,11 @@ class Parser {
   Error error_;    // meaningful only in State::failed
   Error refusal_;  // meaningful only in State::refused_key
 
-  // The window of the current feed().
-  const std::byte* window_ = nullptr;
-  const std::byte* at_ = nullptr;
-  const std::byte* end_ = nullptr;
-  std::uint64_t base_offset_ = 0;  // stream offset of window_[0]
-  const std::byte* crc_from_ = nullptr;
-  const std::byte* part_from_ = nullptr;
+  TokenReader tokens_;
+  const std::byte* crc_from_ = nullptr;   // in the window of the current feed()
+  const std::byte* part_from_ = nullptr;  // likewise
   std::uint64_t crc_ = 0;
   bool crc_closed_ = false;  // the EOF opcode was read: what follows is not covered
-
-  // A small token that straddles two feeds.
-  std::array<std::byte, 16> held_{};
-  std::size_t held_size_ = 0;
-  std::uint64_t token_offset_ = 0;
-
-  // The STR being read, and the bytes being skipped.
-  StringState string_state_ = StringState::length;
-  StringForm string_form_{};
-  std::uint64_t string_size_ = 0;  // stored bytes; for LZF the compressed ones
-  std::uint64_t string_plain_ = 0;
-  std::uint64_t skip_left_ = 0;
-  bool skipping_ = false;
-  std::vector<std::byte> collected_;  // stored bytes of a text that straddles feeds
-  std::vector<std::byte> plain_;      // a text that had to be decoded
 
   // The opcode or record being read.
   const Opcode* opcode_ = nullptr;
@@ -177,10 +139,7 @@ class Parser {
   Sink sink_ = Sink::none;
 
   // The program being run.
-  const Program* program_ = nullptr;
-  std::size_t pc_ = 0;
-  std::array<std::uint64_t, loop_depth_max> counts_{};
-  std::size_t depth_ = 0;
+  ProgramRun run_;
   std::uint8_t sub_step_ = 0;  // inside ops that take several tokens
   std::uint64_t sub_tag_ = 0;
   ModuleState module_state_ = ModuleState::opcode;

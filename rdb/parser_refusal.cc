@@ -66,7 +66,7 @@ const Known* find(std::span<const Known> list, std::uint8_t number) noexcept {
 
 }  // namespace
 
-Parser::Step Parser::refuse(std::uint8_t number) {
+Step Parser::refuse(std::uint8_t number) {
   const bool redis = header_.dialect == Dialect::redis;
   std::string where = redis ? "RDB version " : "Valkey RDB version ";
   where += std::to_string(header_.version);
@@ -90,22 +90,22 @@ Parser::Step Parser::refuse(std::uint8_t number) {
 }
 
 // The type is not known, but its key stands where that of every type does: the message names it.
-Parser::Step Parser::read_refused_key() {
+Step Parser::read_refused_key() {
   refusal_ = std::move(error_);
   state_ = State::refused_key;
   return Step::ok;
 }
 
-Parser::Step Parser::step_refused_key() {
+Step Parser::step_refused_key() {
   constexpr std::uint64_t bytes_max = 4096;  // if this is damage, what looks like a length may lie
   std::span<const std::byte> key;
-  const Step taken = take_text(key, std::min(bytes_max, limits_.key_bytes_max));
+  const Step taken = tokens_.take_text(key, std::min(bytes_max, limits_.key_bytes_max));
   if (taken == Step::more) return taken;
   if (taken == Step::ok) refusal_.key = escape(key, key_head_.size());
   return fail_with_refusal();
 }
 
-Parser::Step Parser::fail_with_refusal() {
+Step Parser::fail_with_refusal() {
   state_ = State::failed;
   error_ = std::move(refusal_);
   return Step::fail;

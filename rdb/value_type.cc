@@ -6,99 +6,138 @@ namespace {
 using enum Op;
 using L = LogicalType;
 
-constexpr Program one_string{str};
-constexpr Program strings{count, loop, str, next};
-constexpr Program pairs{count, loop, str, str, next};
+using P = Part;
+using I = Instruction;
 
-/// Streams grew by appending fields; see rdbSaveObject() of each version.
-constexpr Program stream_1{
-    count, loop, str,     str,    next,  len,  len,     len,         // nodes; length, last id
-    count, loop,                                                     // groups:
-    str,   len,  len,                                                //   name, last delivered id
-    count, loop, fixed16, fixed8, len,   next,                       //   PEL: id, time, deliveries
-    count, loop, str,     fixed8, count, loop, fixed16, next, next,  //   consumers: name, seen, ids
-    next};
-constexpr Program stream_2{
-    count, loop, str,     str,    next,  len,  len,     len,  //
-    len,   len,  len,     len,    len,          // first id, max deleted id, entries added
-    count, loop,                                //
-    str,   len,  len,     len,                  // entries read
-    count, loop, fixed16, fixed8, len,   next,  //
-    count, loop, str,     fixed8, count, loop, fixed16, next, next,  //
-    next};
-constexpr Program stream_3{count, loop, str,     str,    next,   len,   len,  len,  //
-                           len,   len,  len,     len,    len,                       //
-                           count, loop,                                             //
-                           str,   len,  len,     len,                               //
-                           count, loop, fixed16, fixed8, len,    next,              //
-                           count, loop, str,     fixed8, fixed8, count, loop, fixed16,
-                           next,  next,  // active time
-                           next};
-constexpr Program stream_4{count, loop, str,     str,    next,   len,   len,  len,  //
-                           len,   len,  len,     len,    len,                       //
-                           count, loop,                                             //
-                           str,   len,  len,     len,                               //
-                           count, loop, fixed16, fixed8, len,    next,              //
-                           count, loop, str,     fixed8, fixed8, count, loop, fixed16,
-                           next,  next,  //
-                           next,         //
-                           len,   len,   // idempotency: duration, max entries
-                           count, loop, str,     count,  loop,   str,   len,  len,
-                           next,  next,  // producers: id, {iid, id}
-                           len,   len};  // ids added, duplicates
-constexpr Program stream_5{
-    count, loop, str,     str,    next,   len,   len,  len,                  //
-    len,   len,  len,     len,    len,                                       //
-    count, loop,                                                             //
-    str,   len,  len,     len,                                               //
-    count, loop, fixed16, fixed8, len,    next,                              //
-    count, loop, str,     fixed8, fixed8, count, loop, fixed16, next, next,  //
-    count, loop, fixed16, next,                                              // NACK zone
-    next,                                                                    //
-    len,   len,                                                              //
-    count, loop, str,     count,  loop,   str,   len,  len,     next, next,  //
-    len,   len};
+// Streams grew by appending fields; see rdbSaveObject() of each version.
+constexpr std::array nodes{
+    I{count}, I{loop}, I{str, P::node_id}, I{str, P::node}, I{next},
+};
+constexpr std::array length{I{len, P::length}, I{len, P::last_ms}, I{len, P::last_seq}};
+constexpr std::array history{I{len, P::first_ms}, I{len, P::first_seq}, I{len, P::deleted_ms},
+                             I{len, P::deleted_seq}, I{len, P::added}};
+constexpr std::array group{I{count, P::groups}, I{loop}, I{str, P::group}, I{len, P::group_ms},
+                           I{len, P::group_seq}};
+constexpr std::array group_read{I{len, P::group_read}};
+constexpr std::array pending{I{count},
+                             I{loop},
+                             I{fixed16, P::pending_id},
+                             I{fixed8, P::pending_time},
+                             I{len, P::pending_count},
+                             I{next}};
+constexpr std::array consumers{I{count},
+                               I{loop},
+                               I{str, P::consumer},
+                               I{fixed8, P::consumer_seen},
+                               I{count},
+                               I{loop},
+                               I{fixed16, P::consumer_pending},
+                               I{next},
+                               I{next}};
+constexpr std::array active_consumers{I{count},
+                                      I{loop},
+                                      I{str, P::consumer},
+                                      I{fixed8, P::consumer_seen},
+                                      I{fixed8, P::consumer_active},
+                                      I{count},
+                                      I{loop},
+                                      I{fixed16, P::consumer_pending},
+                                      I{next},
+                                      I{next}};
+constexpr std::array nacked{I{count}, I{loop}, I{fixed16, P::nacked}, I{next}};
+constexpr std::array group_end{I{next, P::group_done}};
+constexpr std::array idempotency{I{len, P::seconds},
+                                 I{len, P::items},
+                                 I{count},
+                                 I{loop},
+                                 I{str, P::producer},
+                                 I{count},
+                                 I{loop},
+                                 I{str, P::item},
+                                 I{len, P::item_ms},
+                                 I{len, P::item_seq},
+                                 I{next},
+                                 I{next},
+                                 I{len, P::items_added},
+                                 I{len, P::items_duplicate}};
+
+constexpr Program stream_1 = Program::join(nodes, length, group, pending, consumers, group_end);
+constexpr Program stream_2 =
+    Program::join(nodes, length, history, group, group_read, pending, consumers, group_end);
+constexpr Program stream_3 =
+    Program::join(nodes, length, history, group, group_read, pending, active_consumers, group_end);
+constexpr Program stream_4 = Program::join(nodes, length, history, group, group_read, pending,
+                                           active_consumers, group_end, idempotency);
+constexpr Program stream_5 = Program::join(nodes, length, history, group, group_read, pending,
+                                           active_consumers, nacked, group_end, idempotency);
 
 constexpr std::array common_types{
-    ValueType{0, "string", L::string, 1, true, one_string},
-    ValueType{1, "list", L::list, 1, true, strings},
-    ValueType{2, "set", L::set, 1, true, strings},
-    ValueType{3, "zset", L::zset, 1, true, Program{count, loop, str, ascii_double, next}},
-    ValueType{4, "hash", L::hash, 1, true, pairs},
-    ValueType{5, "zset_2", L::zset, 8, true, Program{count, loop, str, fixed8, next}},
-    ValueType{7, "module_2", L::module, 8, true, Program{len, module_items}},
-    ValueType{9, "hash_zipmap", L::hash, 1, true, one_string},
-    ValueType{10, "list_ziplist", L::list, 2, true, one_string},
-    ValueType{11, "set_intset", L::set, 2, true, one_string},
-    ValueType{12, "zset_ziplist", L::zset, 2, true, one_string},
-    ValueType{13, "hash_ziplist", L::hash, 4, true, one_string},
-    ValueType{14, "list_quicklist", L::list, 7, true, strings},
+    ValueType{0, "string", L::string, 1, true, Program{{str, P::string}}},
+    ValueType{1, "list", L::list, 1, true,
+              Program{{count, P::elements}, loop, {str, P::element}, next}},
+    ValueType{2, "set", L::set, 1, true,
+              Program{{count, P::elements}, loop, {str, P::member}, next}},
+    ValueType{
+        3, "zset", L::zset, 1, true,
+        Program{{count, P::elements}, loop, {str, P::member}, {ascii_double, P::score}, next}},
+    ValueType{4, "hash", L::hash, 1, true,
+              Program{{count, P::elements}, loop, {str, P::field}, {str, P::value}, next}},
+    ValueType{5, "zset_2", L::zset, 8, true,
+              Program{{count, P::elements}, loop, {str, P::member}, {fixed8, P::score}, next}},
+    ValueType{7, "module_2", L::module, 8, true, Program{{len, P::module}, module_items}},
+    ValueType{9, "hash_zipmap", L::hash, 1, true, Program{{str, P::hash_zipmap}}},
+    ValueType{10, "list_ziplist", L::list, 2, true, Program{{str, P::ziplist}}},
+    ValueType{11, "set_intset", L::set, 2, true, Program{{str, P::intset}}},
+    ValueType{12, "zset_ziplist", L::zset, 2, true, Program{{str, P::zset_ziplist}}},
+    ValueType{13, "hash_ziplist", L::hash, 4, true, Program{{str, P::hash_ziplist}}},
+    ValueType{14, "list_quicklist", L::list, 7, true,
+              Program{count, loop, {str, P::ziplist}, next}},
     ValueType{15, "stream_listpacks", L::stream, 9, true, stream_1},
-    ValueType{16, "hash_listpack", L::hash, 10, true, one_string},
-    ValueType{17, "zset_listpack", L::zset, 10, true, one_string},
+    ValueType{16, "hash_listpack", L::hash, 10, true, Program{{str, P::hash_listpack}}},
+    ValueType{17, "zset_listpack", L::zset, 10, true, Program{{str, P::zset_listpack}}},
     ValueType{18, "list_quicklist_2", L::list, 10, true,
-              Program{count, loop, container, str, next}},
+              Program{count, loop, container, {str, P::quicklist_node}, next}},
     ValueType{19, "stream_listpacks_2", L::stream, 10, true, stream_2},
-    ValueType{20, "set_listpack", L::set, 11, true, one_string},
+    ValueType{20, "set_listpack", L::set, 11, true, Program{{str, P::set_listpack}}},
     ValueType{21, "stream_listpacks_3", L::stream, 11, true, stream_3},
 };
 
 constexpr std::array redis_types{
     // The two of the 7.4 release candidates; released servers read them too, also in RESTORE.
     ValueType{22, "hash_metadata_pre_ga", L::hash, 12, true,
-              Program{count, loop, len, str, str, next}},
-    ValueType{23, "hash_listpack_ex_pre_ga", L::hash, 12, true, one_string},
+              Program{{count, P::elements},
+                      loop,
+                      {len, P::expiry_before},
+                      {str, P::field},
+                      {str, P::value},
+                      next}},
+    ValueType{23, "hash_listpack_ex_pre_ga", L::hash, 12, true,
+              Program{{str, P::hash_expiry_listpack}}},
     ValueType{24, "hash_metadata", L::hash, 12, true,
-              Program{fixed8, count, loop, len, str, str, next}},
-    ValueType{25, "hash_listpack_ex", L::hash, 12, true, Program{fixed8, str}},
+              Program{{fixed8, P::min_expiry},
+                      {count, P::elements},
+                      loop,
+                      {len, P::relative_expiry},
+                      {str, P::field},
+                      {str, P::value},
+                      next}},
+    ValueType{25, "hash_listpack_ex", L::hash, 12, true,
+              Program{{fixed8, P::min_expiry}, {str, P::hash_expiry_listpack}}},
     ValueType{26, "stream_listpacks_4", L::stream, 13, true, stream_4},
     ValueType{27, "stream_listpacks_5", L::stream, 14, true, stream_5},
-    ValueType{28, "array", L::array, 14, true,
-              Program{count, flagged_len, loop, len, array_value, next}},
+    ValueType{
+        28, "array", L::array, 14, true,
+        Program{{count, P::elements}, flagged_len, loop, {len, P::array_index}, array_value, next}},
 };
 
 constexpr std::array valkey_types{
-    ValueType{22, "hash_2", L::hash, 80, true, Program{count, loop, str, str, fixed8, next}},
+    ValueType{22, "hash_2", L::hash, 80, true,
+              Program{{count, P::elements},
+                      loop,
+                      {str, P::field},
+                      {str, P::value},
+                      {fixed8, P::expiry_after},
+                      next}},
 };
 
 template <std::size_t size>

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
 
 #include "cli.h"
@@ -12,9 +13,12 @@
 namespace sluice::tools {
 namespace {
 
+const std::map<std::string, CheckDepth> depths{
+    {"frame", CheckDepth::frame}, {"verify", CheckDepth::verify}, {"decode", CheckDepth::decode}};
+
 struct Options {
   std::string file;
-  std::string depth = "frame";
+  std::string depth = "verify";
 };
 
 void print(const CheckResult& result) {
@@ -22,8 +26,20 @@ void print(const CheckResult& result) {
     fmt::print("ok: {} RDB version {}, {} keys ({}), {}, CRC64 {}\n", result.dialect,
                result.rdb_version, human_count(result.keys), human_types(result.types),
                human_bytes(result.bytes), result.crc);
-  } else if (result.error) {
-    fmt::print("not ok: {}\n", result.error->message);
+  } else {
+    for (const CheckError& error : result.errors) fmt::print("not ok: {}\n", error.message);
+    if (result.error_count > result.errors.size()) {
+      fmt::print("not ok: {} more like these\n", result.error_count - result.errors.size());
+    }
+  }
+  for (const auto& [name, keys] : result.modules) {
+    fmt::print(
+        "note: {} key(s) of module type {} are whole; what the module wrote was not judged\n",
+        human_count(keys), name);
+  }
+  if (result.unchecked > 0) {
+    fmt::print("note: {} collection(s) were too large to look for duplicates in all of it\n",
+               human_count(result.unchecked));
   }
   if (result.trailing_bytes > 0) {
     fmt::print("note: {} after the end of the RDB were not looked at\n",
@@ -36,7 +52,8 @@ int run(const Options& options, const Globals& globals) {
   Result<CheckResult> result;
   {
     TerminalObserver observer(globals.quiet);
-    result = check({.file = options.file}, {.observer = &observer, .stop = stop});
+    result = check({.file = options.file, .depth = depths.at(options.depth)},
+                   {.observer = &observer, .stop = stop});
   }
   if (!result) return report(result.error(), globals);
   if (globals.json) {
@@ -52,8 +69,10 @@ int run(const Options& options, const Globals& globals) {
 Verb add_check(CLI::App& app, const Globals& globals) {
   auto options = std::make_shared<Options>();
   app.add_option("FILE", options->file, "RDB file, - for stdin")->required();
-  app.add_option("--depth", options->depth, "frame: every length, every key border, the CRC64")
-      ->check(CLI::IsMember({"frame"}))
+  app.add_option("--depth", options->depth,
+                 "frame: lengths, key borders, CRC64; verify: every value too; decode: read out, "
+                 "for the digest")
+      ->check(CLI::IsMember({"frame", "verify", "decode"}))
       ->capture_default_str();
   return [options, &globals] { return run(*options, globals); };
 }

@@ -28,7 +28,7 @@ TEST(Errors, ASourceThatWantsAPasswordSaysWhereToPutIt) {
 }
 
 TEST(Errors, EveryRdbErrorHasAStableCodeAndItsPlace) {
-  for (int value = 1; value <= static_cast<int>(rdb::Errc::not_representable); ++value) {
+  for (int value = 1; value <= static_cast<int>(rdb::Errc::empty_value); ++value) {
     const rdb::Error error{.code = static_cast<rdb::Errc>(value),
                            .offset = 812,
                            .record = 7,

@@ -16,7 +16,9 @@ using testing::from_hex;
 std::optional<std::string> expand(std::string_view hex, std::size_t size) {
   const std::string in = from_hex(hex);
   std::string out(size, '?');
-  if (!lzf_decompress(bytes(in), std::as_writable_bytes(std::span(out)))) return std::nullopt;
+  const bool sound = lzf_decompress(bytes(in), std::as_writable_bytes(std::span(out)));
+  EXPECT_EQ(lzf_measure(bytes(in)) == size, sound) << hex;
+  if (!sound) return std::nullopt;
   return out;
 }
 
@@ -60,6 +62,15 @@ TEST(Lzf, RefusesAMatchBeforeTheStart) {
 TEST(Lzf, RefusesAnotherFinalSize) {
   EXPECT_EQ(expand("02 'abc'", 4), std::nullopt);
   EXPECT_EQ(expand("", 1), std::nullopt);
+}
+
+TEST(Lzf, MeasuresWithoutExpanding) {
+  EXPECT_EQ(lzf_measure(bytes(from_hex(""))), 0u);
+  EXPECT_EQ(lzf_measure(bytes(from_hex("02 'abc' 60 01"))), 8u);
+  EXPECT_EQ(lzf_measure(bytes(from_hex("00 'a' E0 FF 00"))), 265u);
+  EXPECT_EQ(lzf_measure(bytes(from_hex("00 'a' E0 FF"))), std::nullopt);
+  EXPECT_EQ(lzf_measure(bytes(from_hex("02 'ab'"))), std::nullopt);
+  EXPECT_EQ(lzf_measure(bytes(from_hex("00 'a' 20 01"))), std::nullopt);
 }
 
 // Every output byte is paid for by the input: lzf_expansion_max.

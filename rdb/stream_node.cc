@@ -1,0 +1,170 @@
+#include "rdb/stream_node.h"
+
+#include <charconv>
+#include <optional>
+#include <utility>
+
+namespace sluice::rdb {
+namespace {
+
+constexpr std::int64_t flag_deleted = 1;
+constexpr std::int64_t flag_same_fields = 2;
+
+/// Servers write integers as such; their readers take the text of one too.
+std::optional<std::int64_t> number_of(const Item& item) noexcept {
+  if (item.is_integer) return item.integer;
+  if (!item.first || !item.last) return std::nullopt;
+  const auto* const digits = reinterpret_cast<const char*>(item.bytes.data());
+  std::int64_t number = 0;
+  const auto [end, ec] = std::from_chars(digits, digits + item.bytes.size(), number);
+  if (ec != std::errc() || end != digits + item.bytes.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+void StreamNode::begin(StreamId master, bool wants_fields, bool strict) {
+  state_ = State::live_count;
+  wants_fields_ = wants_fields;
+  strict_ = strict;
+  master_ = master;
+  live_ = deleted_ = 0;
+  name_bytes_.clear();
+  name_ends_.clear();
+}
+
+bool StreamNode::on_item(const Item& item, StreamNodeSink& sink) {
+  if (state_ == State::name) return keep_name(item, sink);
+  if (state_ == State::field || state_ == State::value) return pass_text(item, sink);
+  const auto number = number_of(item);
+  if (!number) return sink.on_node_problem("a text where a number is expected");
+  return take_number(*number, sink);
+}
+
+bool StreamNode::take_number(std::int64_t number, StreamNodeSink& sink) {
+  switch (state_) {
+    case State::live_count:
+      if (number < 0) return refuse_count(number, sink);
+      live_said_ = static_cast<std::uint64_t>(number);
+      state_ = State::deleted_count;
+      return true;
+    case State::deleted_count:
+      if (number < 0) return refuse_count(number, sink);
+      deleted_said_ = static_cast<std::uint64_t>(number);
+      state_ = State::field_count;
+      return true;
+    case State::field_count:
+      if (number < 0) return refuse_count(number, sink);
+      names_ = names_left_ = static_cast<std::uint64_t>(number);
+      state_ = names_ > 0 ? State::name : State::zero;
+      return true;
+    case State::zero:
+      if (number != 0) return sink.on_node_problem("its master entry does not end with 0");
+      state_ = State::flags;
+      return true;
+    case State::flags:
+      is_deleted_ = (number & flag_deleted) != 0;
+      same_fields_ = (number & flag_same_fields) != 0;
+      state_ = State::ms;
+      return true;
+    case State::ms:
+      id_.ms = master_.ms + static_cast<std::uint64_t>(number);
+      state_ = State::seq;
+      return true;
+    case State::seq:
+      id_.seq = master_.seq + static_cast<std::uint64_t>(number);
+      return begin_entry(sink);
+    case State::pair_count:
+      if (number < 0) return refuse_count(number, sink);
+      pairs_ = pairs_left_ = static_cast<std::uint64_t>(number);
+      state_ = pairs_ > 0 ? State::field : State::item_count;
+      return true;
+    case State::item_count: return end_entry(number, sink);
+    case State::name:
+    case State::field:
+    case State::value: break;
+  }
+  std::unreachable();
+}
+
+bool StreamNode::refuse_count(std::int64_t number, StreamNodeSink& sink) {
+  return sink.on_node_problem("a count of " + std::to_string(number));
+}
+
+bool StreamNode::keep_name(const Item& item, StreamNodeSink& sink) {
+  if (wants_fields_) {
+    if (item.is_integer) {
+      std::array<std::byte, integer_text_bytes> room;
+      const auto text = integer_text(item.integer, room);
+      name_bytes_.insert(name_bytes_.end(), text.begin(), text.end());
+    } else {
+      if (item.size > names_bytes_max - std::min(names_bytes_max, name_bytes_.size())) {
+        return sink.on_node_problem("shared field names above " + std::to_string(names_bytes_max) +
+                                    " bytes");
+      }
+      name_bytes_.insert(name_bytes_.end(), item.bytes.begin(), item.bytes.end());
+    }
+    if (item.last) name_ends_.push_back(name_bytes_.size());
+  }
+  if (item.last && --names_left_ == 0) state_ = State::zero;
+  return true;
+}
+
+bool StreamNode::begin_entry(StreamNodeSink& sink) {
+  ++(is_deleted_ ? deleted_ : live_);
+  state_ = State::pair_count;
+  if (same_fields_) {
+    pairs_ = pairs_left_ = names_;
+    state_ = names_ > 0 ? State::value : State::item_count;
+  }
+  return is_deleted_ || sink.on_entry(id_);
+}
+
+bool StreamNode::pass_text(const Item& item, StreamNodeSink& sink) {
+  const bool is_value = state_ == State::value;
+  if (!is_deleted_) {
+    if (is_value && same_fields_ && item.first && wants_fields_) {
+      const std::size_t index = names_ - pairs_left_;
+      const std::size_t begin = index == 0 ? 0 : name_ends_[index - 1];
+      const std::span<const std::byte> name(name_bytes_.data() + begin, name_ends_[index] - begin);
+      if (!sink.on_entry_item(Role::entry_field, {.bytes = name, .size = name.size()})) {
+        return false;
+      }
+    }
+    if (!sink.on_entry_item(is_value ? Role::entry_value : Role::entry_field, item)) return false;
+  }
+  if (item.last) next_pair();
+  return true;
+}
+
+void StreamNode::next_pair() noexcept {
+  if (state_ == State::field) {
+    state_ = State::value;
+    return;
+  }
+  --pairs_left_;
+  state_ = same_fields_ ? State::value : State::field;
+  if (pairs_left_ == 0) state_ = State::item_count;
+}
+
+bool StreamNode::end_entry(std::int64_t items, StreamNodeSink& sink) {
+  const std::uint64_t expected = same_fields_ ? 3 + pairs_ : 4 + 2 * pairs_;
+  if (std::cmp_not_equal(items, expected)) {
+    return sink.on_node_problem("an entry of " + std::to_string(expected) + " elements that says " +
+                                std::to_string(items));
+  }
+  state_ = State::flags;
+  return true;
+}
+
+bool StreamNode::end(StreamNodeSink& sink) {
+  if (state_ != State::flags) return sink.on_node_problem("it ends inside an entry");
+  if (strict_ && (live_ != live_said_ || deleted_ != deleted_said_)) {
+    return sink.on_node_problem("it says " + std::to_string(live_said_) + " live and " +
+                                std::to_string(deleted_said_) + " deleted entries, there are " +
+                                std::to_string(live_) + " and " + std::to_string(deleted_));
+  }
+  return true;
+}
+
+}  // namespace sluice::rdb

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "rdb/byte_cursor.h"
+#include "rdb/error.h"
+
+namespace sluice::rdb {
+
+/// How the bytes of a STR are stored.
+enum class StringForm : std::uint8_t { raw, integer, lzf };
+
+/// The tokens that an RDB stream is made of: fixed-size ones, LEN and STR. Each call completes its
+/// token from the window, or takes all that is left of the window, says `more`, and goes on where
+/// it was when it is called again with the next.
+///
+/// Source: Redis src/rdb.c rdbLoadLenByRef(), rdbGenericLoadStringObject().
+class TokenReader : public ByteCursor {
+ public:
+  /// Begins anew, in a stream of RDB version `version`.
+  void restart(std::uint64_t offset, unsigned version) noexcept;
+  /// Only now it is known.
+  void set_version(unsigned version) noexcept { version_ = version; }
+
+  /// LEN.
+  Step take_len(std::uint64_t& value);
+  /// STR, up to where its stored bytes begin: form(), stored_bytes() and plain_bytes() tell of it.
+  /// To be followed by string_taken() once the bytes are.
+  Step take_string_head();
+  void string_taken() noexcept { string_state_ = StringState::length; }
+  /// STR, unseen.
+  Step skip_string();
+  /// STR, decoded, as a whole. `text` is valid until the next text. Errc::too_long above
+  /// `bytes_max`.
+  Step take_text(std::span<const std::byte>& text, std::uint64_t bytes_max);
+  /// `size` bytes, unseen. The size counts with the first call.
+  Step skip(std::uint64_t size) noexcept;
+
+  [[nodiscard]] StringForm form() const noexcept { return string_form_; }
+  [[nodiscard]] std::uint64_t stored_bytes() const noexcept { return string_size_; }
+  [[nodiscard]] std::uint64_t plain_bytes() const noexcept { return string_plain_; }
+
+  Step fail(Errc code, std::string detail);
+  /// Why the last step failed.
+  [[nodiscard]] Errc code() const noexcept { return code_; }
+  [[nodiscard]] std::string take_detail() noexcept { return std::move(detail_); }
+
+ private:
+  enum class StringState : std::uint8_t { length, lzf_compressed, lzf_plain, payload };
+
+  Step take_raw_len(std::uint64_t& value, bool& special);
+  Step set_string_length(std::uint64_t value, bool special);
+  Step set_lzf_plain(std::uint64_t value);
+  Step collect(std::span<const std::byte>& bytes);
+  Step decode_text(std::span<const std::byte> stored, std::span<const std::byte>& text);
+
+  unsigned version_ = 0;
+  StringState string_state_ = StringState::length;
+  StringForm string_form_{};
+  bool skipping_ = false;
+  std::uint64_t string_size_ = 0;  // stored bytes; for LZF the compressed ones
+  std::uint64_t string_plain_ = 0;
+  std::uint64_t skip_left_ = 0;
+  std::vector<std::byte> collected_;  // stored bytes of a text that straddles windows
+  std::vector<std::byte> plain_;      // a text that had to be decoded
+  Errc code_{};
+  std::string detail_;
+};
+
+/// Room for any 64-bit integer as decimal text.
+inline constexpr std::size_t integer_text_bytes = 20;
+
+/// The decimal text of `number`, written into `room`.
+[[nodiscard]] std::span<const std::byte> integer_text(
+    std::int64_t number, std::span<std::byte, integer_text_bytes> room) noexcept;
+
+/// The number that 1, 2 or 4 stored bytes of an integer-encoded STR stand for.
+[[nodiscard]] std::int32_t stored_integer(std::span<const std::byte> stored) noexcept;
+
+/// Empties a buffer that is used again; keeps its memory unless it is much.
+void empty(std::vector<std::byte>& buffer);
+
+}  // namespace sluice::rdb

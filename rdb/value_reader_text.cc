@@ -1,0 +1,370 @@
+// ValueReader, part 2: strings, and the inner encodings that some of them are.
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <utility>
+
+#include "rdb/lzf.h"
+#include "rdb/value_reader_impl.h"
+
+namespace sluice::rdb {
+namespace {
+
+constexpr std::uint64_t expiry_max = (std::uint64_t{1} << 48) - 1;  // of a hash field, ms
+constexpr std::size_t expanded_bytes = 16 << 10;
+
+std::string_view name_of(Part part) noexcept {
+  switch (part) {
+    case Part::ziplist:
+    case Part::hash_ziplist:
+    case Part::zset_ziplist: return "ziplist";
+    case Part::intset: return "intset";
+    case Part::hash_zipmap: return "zipmap";
+    default: return "listpack";
+  }
+}
+
+}  // namespace
+
+struct ValueReader::Impl::HashState {
+  XXH3_state_t state;
+};
+
+ValueReader::Impl::Impl(ValueHandler& handler, ReadOptions options)
+    : handler_(handler),
+      options_(options),
+      hash_state_(nullptr, [](HashState* state) { delete state; }) {}
+
+Step ValueReader::Impl::run_string(Part part) {
+  if (!in_string_) {
+    if (const Step taken = tokens_.take_string_head(); taken != Step::ok) return taken;
+    if (const Step begun = begin_string(part); begun != Step::ok) return begun;
+  }
+  const Step read = read_string(part);
+  if (read != Step::ok) return read;
+  tokens_.string_taken();
+  in_string_ = false;
+  return Step::ok;
+}
+
+Step ValueReader::Impl::begin_string(Part part) {
+  in_string_ = true;
+  string_first_ = true;
+  streaming_ = false;
+  string_left_ = tokens_.stored_bytes();
+  plain_bytes_ = tokens_.plain_bytes();
+  measuring_ = tokens_.form() == StringForm::lzf && !wants(part);
+  if (measuring_) lzf_measure_.begin(string_left_, plain_bytes_);
+  return Step::ok;
+}
+
+Step ValueReader::Impl::read_string(Part part) {
+  switch (tokens_.form()) {
+    case StringForm::raw: return read_raw(part);
+    case StringForm::lzf: return measuring_ ? measure_lzf() : read_lzf(part);
+    case StringForm::integer: break;
+  }
+  std::span<const std::byte> stored;
+  if (const Step taken = tokens_.take_bytes(string_left_, stored); taken != Step::ok) return taken;
+  std::array<std::byte, integer_text_bytes> room;
+  const auto digits = integer_text(stored_integer(stored), room);
+  plain_bytes_ = digits.size();
+  return plain(part, digits, true, true);
+}
+
+Step ValueReader::Impl::read_raw(Part part) {
+  const std::span<const std::byte> bytes = tokens_.take_part(string_left_);
+  if (bytes.empty() && string_left_ > 0) return Step::more;
+  const Step given = plain(part, bytes, string_first_, string_left_ == 0);
+  if (given != Step::ok) return given;
+  string_first_ = false;
+  return string_left_ == 0 ? Step::ok : Step::more;
+}
+
+Step ValueReader::Impl::read_lzf(Part part) {
+  const bool whole = !streaming_ && tokens_.left() >= string_left_;
+  if (!whole || plain_bytes_ > expanded_bytes) return read_lzf_stream(part);
+  if (!expanded_) expanded_ = std::make_unique<std::byte[]>(expanded_bytes);
+  const std::span<std::byte> expanded(expanded_.get(), plain_bytes_);
+  if (!lzf_decompress(tokens_.take_part(string_left_), expanded)) {
+    return fail(Errc::bad_string,
+                "LZF data does not expand to " + std::to_string(plain_bytes_) + " bytes");
+  }
+  return plain(part, expanded, true, true);
+}
+
+Step ValueReader::Impl::read_lzf_stream(Part part) {
+  if (!streaming_) lzf_.begin(string_left_, plain_bytes_);
+  streaming_ = true;
+  std::span<const std::byte> stored = tokens_.take_part(string_left_);
+  while (true) {
+    const std::span<const std::byte> bytes = lzf_.next(stored);
+    if (lzf_.malformed()) {
+      return fail(Errc::bad_string,
+                  "LZF data does not expand to " + std::to_string(plain_bytes_) + " bytes");
+    }
+    if (!bytes.empty() || lzf_.done()) {
+      const Step given = plain(part, bytes, string_first_, lzf_.done());
+      if (given != Step::ok) return given;
+      string_first_ = false;
+    }
+    if (lzf_.done()) return Step::ok;
+    if (stored.empty()) return Step::more;
+  }
+}
+
+// Nobody wants to see it: whether it expands to what it says is known without expanding it.
+Step ValueReader::Impl::measure_lzf() {
+  std::span<const std::byte> stored = tokens_.take_part(string_left_);
+  if (!lzf_measure_.feed(stored)) {
+    return fail(Errc::bad_string,
+                "LZF data does not expand to " + std::to_string(plain_bytes_) + " bytes");
+  }
+  if (!lzf_measure_.done()) return Step::more;
+  if (type_->logical != LogicalType::string) ++elements_;
+  return Step::ok;
+}
+
+/// Whether the plain bytes of a string are needed at all.
+bool ValueReader::Impl::wants(Part part) const noexcept {
+  switch (part) {
+    case Part::string:
+    case Part::element:
+    case Part::value:
+    case Part::item:
+    case Part::array_text:
+    case Part::module_text: return options_.texts.has(role_of(part));
+    case Part::quicklist_node: return packed_node_ || options_.texts.has(Role::element);
+    default: return true;  // to look for duplicates, or to be taken apart
+  }
+}
+
+Role ValueReader::Impl::role_of(Part part) noexcept {
+  switch (part) {
+    case Part::string: return Role::string;
+    case Part::member: return Role::member;
+    case Part::field: return Role::field;
+    case Part::value: return Role::value;
+    case Part::group: return Role::group;
+    case Part::consumer: return Role::consumer;
+    case Part::producer: return Role::producer;
+    case Part::item: return Role::producer_item;
+    case Part::array_text: return Role::array_text;
+    case Part::module_text: return Role::module_text;
+    default: return Role::element;
+  }
+}
+
+Step ValueReader::Impl::plain(Part part, std::span<const std::byte> bytes, bool first, bool last) {
+  switch (part) {
+    case Part::quicklist_node:
+      if (packed_node_) return blob(part, bytes, first, last);
+      if (plain_bytes_ == 0 && options_.strict) {
+        return fail(Errc::bad_value, "a quicklist node without data");
+      }
+      [[fallthrough]];
+    case Part::string:
+    case Part::element:
+    case Part::member:
+    case Part::field:
+    case Part::value:
+    case Part::group:
+    case Part::consumer:
+    case Part::producer:
+    case Part::item:
+    case Part::array_text:
+    case Part::module_text:
+      return text(role_of(part),
+                  {.bytes = bytes, .size = plain_bytes_, .first = first, .last = last});
+    case Part::node_id: return node_id(bytes, last);
+    default: return blob(part, bytes, first, last);
+  }
+}
+
+Step ValueReader::Impl::text(Role role, const Text& text) {
+  if (options_.strict) {
+    if (const Step checked = check_unique(role, text); checked != Step::ok) return checked;
+  }
+  if (options_.texts.has(role) && !handler_.on_text(role, text)) return fail(Errc::stopped, {});
+  if (!text.last) return Step::ok;
+  if (role == Role::element || role == Role::member || role == Role::field) ++elements_;
+  if (role == Role::value && expiry_) return number(Role::field_expiry, *expiry_);
+  return Step::ok;
+}
+
+Step ValueReader::Impl::check_unique(Role role, const Text& text) {
+  DuplicateSet* set = nullptr;
+  if (role == Role::member || role == Role::field) set = &seen_;
+  if (role == Role::group) set = &stream_->groups;
+  if (role == Role::consumer) set = &stream_->consumers;
+  if (role == Role::producer) set = &stream_->producers;
+  if (set == nullptr || counted_out_) return Step::ok;
+  if (set->size() == duplicates_tracked_max) {
+    counted_out_ = true;
+    set->clear();
+    return Step::ok;
+  }
+  std::uint64_t hash = 0;
+  if (text.first && text.last) {
+    hash = DuplicateSet::hash(text.bytes);
+  } else {
+    if (!hash_state_) hash_state_.reset(new HashState);
+    if (text.first) XXH3_64bits_reset_withSeed(&hash_state_->state, DuplicateSet::seed());
+    XXH3_64bits_update(&hash_state_->state, text.bytes.data(), text.bytes.size());
+    if (!text.last) return Step::ok;
+    hash = XXH3_64bits_digest(&hash_state_->state);
+  }
+  if (set->insert(hash)) return Step::ok;
+  std::string_view what = "field";
+  if (role == Role::member) what = "member";
+  if (role == Role::group) what = "consumer group";
+  if (role == Role::consumer) what = "consumer";
+  if (role == Role::producer) what = "producer";
+  return fail(Errc::duplicate_element,
+              std::string(what) + " number " + std::to_string(set->size()) + " was there before");
+}
+
+InnerEncoding& ValueReader::Impl::begin_blob(Part part, std::uint64_t size) {
+  switch (part) {
+    case Part::ziplist:
+    case Part::hash_ziplist:
+    case Part::zset_ziplist: ziplist_.begin(size); return ziplist_;
+    case Part::intset: intset_.begin(size, options_.strict); return intset_;
+    case Part::hash_zipmap: zipmap_.begin(size); return zipmap_;
+    default: listpack_.begin(size); return listpack_;
+  }
+}
+
+Step ValueReader::Impl::blob(Part part, std::span<const std::byte> bytes, bool first, bool last) {
+  if (first) {
+    encoding_ = &begin_blob(part, plain_bytes_);
+    tuple_ = tuple_of(part, part == Part::node);
+    position_ = 0;
+    if (part == Part::node) {
+      stream_->node.begin(stream_->node_id, options_.texts.has(Role::entry_field), options_.strict);
+    }
+  }
+  const Step fed = encoding_->feed(bytes, *this);
+  if (failed_) return Step::fail;
+  if (fed == Step::fail) {
+    return fail(Errc::bad_encoding, std::string(name_of(part)) + ": " + encoding_->problem());
+  }
+  if (!last) return Step::ok;
+  if (!encoding_->complete()) {
+    return fail(Errc::bad_encoding, std::string(name_of(part)) + ": it ends before its terminator");
+  }
+  return end_blob(part);
+}
+
+Step ValueReader::Impl::end_blob(Part part) {
+  if (part == Part::node) {
+    const bool ended = stream_->node.end(*this);
+    stream_->live += stream_->node.live();
+    return ended ? Step::ok : Step::fail;
+  }
+  if (position_ == 0) return Step::ok;
+  return fail(Errc::bad_encoding,
+              std::string(name_of(part)) + ": " + std::to_string(encoding_->items()) +
+                  " elements, not a multiple of " + std::to_string(tuple_.size));
+}
+
+ValueReader::Impl::Tuple ValueReader::Impl::tuple_of(Part part, bool stream_node) noexcept {
+  using enum Slot;
+  if (stream_node) return {1, {node}};
+  switch (part) {
+    case Part::set_listpack:
+    case Part::intset: return {1, {member}};
+    case Part::hash_zipmap:
+    case Part::hash_ziplist:
+    case Part::hash_listpack: return {2, {field, value}};
+    case Part::zset_ziplist:
+    case Part::zset_listpack: return {2, {member, score}};
+    case Part::hash_expiry_listpack: return {3, {field, value, expiry}};
+    default: return {1, {element}};
+  }
+}
+
+bool ValueReader::Impl::on_item(const Item& item) {
+  const Slot slot = tuple_.slots[position_];
+  if (item.last) position_ = static_cast<std::uint8_t>((position_ + 1) % tuple_.size);
+  switch (slot) {
+    case Slot::element: return item_text(Role::element, item);
+    case Slot::member: return item_text(Role::member, item);
+    case Slot::field: return item_text(Role::field, item);
+    case Slot::value: return item_text(Role::value, item);
+    case Slot::score: return item_score(item);
+    case Slot::expiry: return item_expiry(item);
+    case Slot::node: return stream_->node.on_item(item, *this);
+  }
+  std::unreachable();
+}
+
+bool ValueReader::Impl::item_text(Role role, const Item& item) {
+  if (!item.is_integer) {
+    return text(role,
+                {.bytes = item.bytes, .size = item.size, .first = item.first, .last = item.last}) ==
+           Step::ok;
+  }
+  std::array<std::byte, integer_text_bytes> room;
+  std::span<const std::byte> digits;
+  const bool needed = options_.texts.has(role) || role == Role::member || role == Role::field;
+  if (needed) digits = integer_text(item.integer, room);
+  return text(role, {.bytes = digits, .size = digits.size()}) == Step::ok;
+}
+
+/// Puts the parts of a number's text together. False when it is too long to be one.
+bool ValueReader::Impl::gather(const Item& item) {
+  if (item.first) number_text_.size = 0;
+  if (item.size > number_text_.digits.size()) {
+    fail(Errc::bad_value, "a text of " + std::to_string(item.size) + " bytes in place of a number");
+    return false;
+  }
+  std::memcpy(number_text_.digits.data() + number_text_.size, item.bytes.data(), item.bytes.size());
+  number_text_.size += item.bytes.size();
+  return true;
+}
+
+bool ValueReader::Impl::item_score(const Item& item) {
+  auto score = static_cast<double>(item.integer);
+  if (!item.is_integer) {
+    if (!gather(item)) return false;
+    if (!item.last) return true;
+    const char* begin = number_text_.digits.data();
+    const char* const end = begin + number_text_.size;
+    const auto [parsed, ec] = std::from_chars(begin, end, score);
+    if (ec == std::errc::invalid_argument || parsed != end) {
+      fail(Errc::bad_value, "a score that is not a number");
+      return false;
+    }
+  }
+  if (options_.strict && last_score_ && score < *last_score_) {
+    fail(Errc::bad_order, "a score below the one before it");
+    return false;
+  }
+  last_score_ = score;
+  return take_score(score) == Step::ok;
+}
+
+// Those that expire come first, the soonest in front.
+bool ValueReader::Impl::item_expiry(const Item& item) {
+  if (!item.is_integer || item.integer < 0 || std::cmp_greater(item.integer, expiry_max)) {
+    fail(Errc::bad_value, "a field expiry that is none");
+    return false;
+  }
+  const auto expiry = static_cast<std::uint64_t>(item.integer);
+  if (options_.strict && last_expiry_) {
+    const bool after_the_last = *last_expiry_ == 0 && expiry != 0;
+    if (after_the_last || (expiry != 0 && expiry < *last_expiry_)) {
+      fail(Errc::bad_order, "a field expiry below the one before it");
+      return false;
+    }
+  }
+  last_expiry_ = expiry;
+  return expiry == 0 || number(Role::field_expiry, expiry) == Step::ok;
+}
+
+}  // namespace sluice::rdb
