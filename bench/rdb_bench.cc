@@ -3,7 +3,8 @@
 //   frame_strings      keys of 16 bytes, values of 400, fed in pieces of 64 KiB
 //   frame_hashes       hashes of 8 fields of 12 + 12 bytes, one STR each
 //   frame_tiny         keys of 8 bytes, values of 8: what a key costs
-//   crc64, crc64_by_table, memcpy
+//   crc64, crc64_by_..., crc64_of_..., crc64_combine        each variant, short inputs, two values
+//   memcpy, memory_read                                     what the machine can do
 //   lzf_compress, lzf_decompress, lzf_stream, lzf_measure   JSON of 64 KiB, in plain bytes
 //   lzf_..._small                                           the same, JSON of 200 bytes
 //   lzf_..._zeros                                           the same, zeros
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -28,7 +30,7 @@
 namespace {
 
 using sluice::rdb::crc64;
-using sluice::rdb::crc64_by_table;
+using sluice::rdb::Crc64Variant;
 
 constexpr std::size_t stream_bytes = 64 << 20;
 constexpr std::size_t piece_bytes = 64 << 10;
@@ -92,17 +94,46 @@ void frame(benchmark::State& state, const std::string& stream) {
       benchmark::Counter(static_cast<double>(records), benchmark::Counter::kIsRate);
 }
 
-template <std::uint64_t (*crc)(std::uint64_t, std::span<const std::byte>) noexcept>
-void checksum(benchmark::State& state) {
+/// Over 64 MiB, in pieces, by the variant that crc64() takes unless told another.
+void checksum(benchmark::State& state, std::size_t each_bytes,
+              std::optional<Crc64Variant> variant = std::nullopt) {
+  if (variant && !sluice::rdb::crc64_available(*variant)) {
+    state.SkipWithError("not on this CPU");
+    return;
+  }
   const std::string& stream = strings();
+  const std::size_t whole_bytes = stream.size() / each_bytes * each_bytes;
+  std::uint64_t value = 0;
   for (auto _ : state) {
-    std::uint64_t value = 0;
-    for (std::size_t at = 0; at + piece_bytes <= stream.size(); at += piece_bytes) {
-      value = crc(value, bytes(stream).subspan(at, piece_bytes));
+    for (std::size_t at = 0; at < whole_bytes; at += each_bytes) {
+      const auto piece = bytes(stream).subspan(at, each_bytes);
+      value = variant ? sluice::rdb::crc64_with(*variant, value, piece) : crc64(value, piece);
     }
     benchmark::DoNotOptimize(value);
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * stream.size()));
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * whole_bytes));
+}
+
+void combine(benchmark::State& state, std::uint64_t size) {
+  std::uint64_t value = 1;
+  for (auto _ : state) value = sluice::rdb::crc64_combine(value, 1, size);
+  benchmark::DoNotOptimize(value);
+}
+
+/// What the memory gives: sums over wide registers, which cost nothing beside the loads.
+void read(benchmark::State& state) {
+  using Wide = std::uint64_t __attribute__((vector_size(32), aligned(1), may_alias));
+  const std::string& stream = strings();
+  const std::size_t whole_bytes = stream.size() / 128 * 128;
+  for (auto _ : state) {
+    Wide sums[4] = {};
+    for (std::size_t at = 0; at < whole_bytes; at += 128) {
+      const auto* const wide = reinterpret_cast<const Wide*>(stream.data() + at);
+      for (std::size_t i = 0; i < 4; ++i) sums[i] += wide[i];
+    }
+    benchmark::DoNotOptimize(sums);
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * whole_bytes));
 }
 
 void copy(benchmark::State& state) {
@@ -209,8 +240,16 @@ void lzf_measure(benchmark::State& state, std::size_t each_bytes, bool zeros) {
 BENCHMARK_CAPTURE(frame, strings, strings())->Name("frame_strings");
 BENCHMARK_CAPTURE(frame, hashes, hashes())->Name("frame_hashes");
 BENCHMARK_CAPTURE(frame, tiny, tiny())->Name("frame_tiny");
-BENCHMARK(checksum<crc64>)->Name("crc64");
-BENCHMARK(checksum<crc64_by_table>)->Name("crc64_by_table");
+BENCHMARK_CAPTURE(checksum, best, piece_bytes)->Name("crc64");
+BENCHMARK_CAPTURE(checksum, table, piece_bytes, Crc64Variant::table)->Name("crc64_by_table");
+BENCHMARK_CAPTURE(checksum, 128, piece_bytes, Crc64Variant::clmul128)->Name("crc64_by_clmul128");
+BENCHMARK_CAPTURE(checksum, 256, piece_bytes, Crc64Variant::clmul256)->Name("crc64_by_clmul256");
+BENCHMARK_CAPTURE(checksum, 512, piece_bytes, Crc64Variant::clmul512)->Name("crc64_by_clmul512");
+BENCHMARK_CAPTURE(checksum, few, 11)->Name("crc64_of_11_bytes");
+BENCHMARK_CAPTURE(checksum, some, 100)->Name("crc64_of_100_bytes");
+BENCHMARK_CAPTURE(checksum, more, 1000)->Name("crc64_of_1000_bytes");
+BENCHMARK_CAPTURE(combine, gib, (1ULL << 30) - 1)->Name("crc64_combine");
+BENCHMARK(read)->Name("memory_read");
 BENCHMARK(copy)->Name("memcpy");
 
 void register_lzf(const std::string& suffix, std::size_t each_bytes, bool zeros) {

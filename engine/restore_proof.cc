@@ -53,7 +53,8 @@ RestoreProof judge(const WrittenDigest& written, const Found& found) {
   }
   const auto compared = written.windows().compare(found.windows, snapshot_time_ms(found.facts));
   if (!compared.possible) {
-    proof.note = "not verified: the restore took months by the target's clock, in which keys expire";
+    proof.note =
+        "not verified: the restore took months by the target's clock, in which keys expire";
     return proof;
   }
   proof.verified = compared.equal;

@@ -1,21 +1,17 @@
 #include "rdb/crc64.h"
 
-#include <immintrin.h>
-
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstring>
+#include <utility>
+
+#include "rdb/crc64_clmul.h"
 
 namespace sluice::rdb {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "the tables assume little endian");
-
-constexpr std::uint64_t polynomial = 0x95AC9329AC4BC9B5;  // bit i is the coefficient of x^(63-i)
-
-constexpr std::uint64_t shift_one(std::uint64_t crc) {
-  return (crc >> 1) ^ ((crc & 1) != 0 ? polynomial : 0);
-}
 
 using Tables = std::array<std::array<std::uint64_t, 256>, 8>;
 
@@ -23,7 +19,7 @@ constexpr Tables make_tables() {
   Tables tables{};
   for (std::uint64_t byte = 0; byte < 256; ++byte) {
     std::uint64_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit) crc = shift_one(crc);
+    for (int bit = 0; bit < 8; ++bit) crc = crc64_times_x(crc);
     tables[0][byte] = crc;
   }
   for (std::size_t byte = 0; byte < 256; ++byte) {
@@ -37,59 +33,60 @@ constexpr Tables make_tables() {
 
 constexpr Tables tables = make_tables();
 
-/// x^n modulo the polynomial, reflected, one place up: what a carry-less product of two reflected
-/// 64-bit operands needs to come out as x^n times the other operand.
-constexpr std::uint64_t fold_constant(unsigned n) {
-  std::uint64_t value = 0x8000000000000000;  // x^0
-  for (unsigned i = 0; i < n - 1; ++i) value = shift_one(value);
-  return value;
+constexpr std::uint64_t product(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t sum = 0;
+  for (; a != 0; a <<= 1) {
+    if ((a & crc64_one) != 0) sum ^= b;
+    b = crc64_times_x(b);
+  }
+  return sum;
 }
 
-/// Folds 64 bytes a round in four lanes, as in Gopal et al., "Fast CRC Computation for Generic
-/// Polynomials Using PCLMULQDQ Instruction" (Intel, 2009); the last lane goes through the table.
-/// `bytes` holds at least 128 bytes.
-__attribute__((target("pclmul,sse4.1"))) std::uint64_t crc64_by_clmul(
-    std::uint64_t crc, std::span<const std::byte> bytes) noexcept {
-  constexpr std::uint64_t far_low = fold_constant(512 + 64);
-  constexpr std::uint64_t far_high = fold_constant(512);
-  constexpr std::uint64_t near_low = fold_constant(128 + 64);
-  constexpr std::uint64_t near_high = fold_constant(128);
-  const __m128i far =
-      _mm_set_epi64x(std::bit_cast<std::int64_t>(far_high), std::bit_cast<std::int64_t>(far_low));
-  const __m128i near =
-      _mm_set_epi64x(std::bit_cast<std::int64_t>(near_high), std::bit_cast<std::int64_t>(near_low));
-  const auto load = [](const std::byte* from) __attribute__((target("pclmul,sse4.1"))) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-  };
-  const auto fold = [](__m128i lane, __m128i by) __attribute__((target("pclmul,sse4.1"))) {
-    return _mm_xor_si128(_mm_clmulepi64_si128(lane, by, 0x00),
-                         _mm_clmulepi64_si128(lane, by, 0x11));
-  };
-
-  const std::byte* at = bytes.data();
-  std::size_t left = bytes.size() - 64;
-  __m128i lane0 = _mm_xor_si128(load(at), _mm_set_epi64x(0, std::bit_cast<std::int64_t>(crc)));
-  __m128i lane1 = load(at + 16);
-  __m128i lane2 = load(at + 32);
-  __m128i lane3 = load(at + 48);
-  at += 64;
-  for (; left >= 64; left -= 64, at += 64) {
-    lane0 = _mm_xor_si128(fold(lane0, far), load(at));
-    lane1 = _mm_xor_si128(fold(lane1, far), load(at + 16));
-    lane2 = _mm_xor_si128(fold(lane2, far), load(at + 32));
-    lane3 = _mm_xor_si128(fold(lane3, far), load(at + 48));
+/// What 2^k zero bytes multiply a value by, for each k.
+constexpr std::array<std::uint64_t, 64> zeros = [] {
+  std::array<std::uint64_t, 64> powers{};
+  std::uint64_t power = crc64_one;
+  for (int bit = 0; bit < 8; ++bit) power = crc64_times_x(power);
+  for (std::uint64_t& each : powers) {
+    each = power;
+    power = product(power, power);
   }
-  lane1 = _mm_xor_si128(lane1, fold(lane0, near));
-  lane2 = _mm_xor_si128(lane2, fold(lane1, near));
-  lane3 = _mm_xor_si128(lane3, fold(lane2, near));
-  for (; left >= 16; left -= 16, at += 16) lane3 = _mm_xor_si128(fold(lane3, near), load(at));
+  return powers;
+}();
 
-  std::array<std::byte, 16> folded;
-  std::memcpy(folded.data(), &lane3, folded.size());
-  return crc64_by_table(crc64_by_table(0, folded), {at, left});
+using Function = std::uint64_t (*)(std::uint64_t, std::span<const std::byte>) noexcept;
+
+Function function_of(Crc64Variant variant) {
+  switch (variant) {
+    case Crc64Variant::table: return crc64_by_table;
+    case Crc64Variant::clmul128: return crc64_by_clmul128;
+    case Crc64Variant::clmul256: return crc64_by_clmul256;
+    case Crc64Variant::clmul512: return crc64_by_clmul512;
+  }
+  std::unreachable();
+}
+
+std::uint64_t choose_and_run(std::uint64_t crc, std::span<const std::byte> bytes) noexcept;
+
+/// Chosen on the first call: without a guard, and ready before any constructor runs. Whoever
+/// chooses at the same time chooses the same.
+constinit std::atomic<Function> chosen = choose_and_run;
+
+std::uint64_t choose_and_run(std::uint64_t crc, std::span<const std::byte> bytes) noexcept {
+  Function best = crc64_by_table;
+  for (const Crc64Variant variant :
+       {Crc64Variant::clmul128, Crc64Variant::clmul256, Crc64Variant::clmul512}) {
+    if (crc64_available(variant)) best = function_of(variant);
+  }
+  chosen.store(best, std::memory_order_relaxed);
+  return best(crc, bytes);
 }
 
 }  // namespace
+
+std::uint64_t crc64(std::uint64_t crc, std::span<const std::byte> bytes) noexcept {
+  return chosen.load(std::memory_order_relaxed)(crc, bytes);
+}
 
 std::uint64_t crc64_by_table(std::uint64_t crc, std::span<const std::byte> bytes) noexcept {
   while (bytes.size() >= 8) {
@@ -108,11 +105,29 @@ std::uint64_t crc64_by_table(std::uint64_t crc, std::span<const std::byte> bytes
   return crc;
 }
 
-std::uint64_t crc64(std::uint64_t crc, std::span<const std::byte> bytes) noexcept {
-  static const bool has_clmul =
-      __builtin_cpu_supports("pclmul") != 0 && __builtin_cpu_supports("sse4.1") != 0;
-  if (has_clmul && bytes.size() >= 128) return crc64_by_clmul(crc, bytes);
-  return crc64_by_table(crc, bytes);
+std::uint64_t crc64_combine(std::uint64_t crc_a, std::uint64_t crc_b,
+                            std::uint64_t bytes_b) noexcept {
+  for (std::size_t k = 0; bytes_b != 0; ++k, bytes_b >>= 1) {
+    if ((bytes_b & 1) != 0) crc_a = product(zeros[k], crc_a);
+  }
+  return crc_a ^ crc_b;
+}
+
+bool crc64_available(Crc64Variant variant) noexcept {
+  const bool clmul = __builtin_cpu_supports("pclmul") != 0 && __builtin_cpu_supports("sse4.1") != 0;
+  const bool wide = clmul && __builtin_cpu_supports("vpclmulqdq") != 0;
+  switch (variant) {
+    case Crc64Variant::table: return true;
+    case Crc64Variant::clmul128: return clmul;
+    case Crc64Variant::clmul256: return wide && __builtin_cpu_supports("avx2") != 0;
+    case Crc64Variant::clmul512: return wide && __builtin_cpu_supports("avx512f") != 0;
+  }
+  std::unreachable();
+}
+
+std::uint64_t crc64_with(Crc64Variant variant, std::uint64_t crc,
+                         std::span<const std::byte> bytes) noexcept {
+  return function_of(variant)(crc, bytes);
 }
 
 }  // namespace sluice::rdb

@@ -57,6 +57,20 @@ inline bool append(std::byte*& out, LzfMatch match, const LzfCursor& bounds) {
   return true;
 }
 
+/// A run where there is no room to copy more. (The compiler makes a slow string instruction of a
+/// memcpy() whose size it only knows to be small.)
+void copy_run(std::byte* out, const std::byte* from, std::size_t size) {
+  if (size >= 16) {
+    copy<16>(out, from);
+    copy<16>(out + size - 16, from + size - 16);
+  } else if (size >= 8) {
+    copy<8>(out, from);
+    copy<8>(out + size - 8, from + size - 8);
+  } else {
+    for (std::size_t i = 0; i < size; ++i) out[i] = from[i];
+  }
+}
+
 }  // namespace
 
 bool lzf_append(LzfCursor& cursor, LzfMatch match) noexcept {
@@ -87,7 +101,7 @@ bool lzf_expand(LzfCursor& cursor) noexcept {
     if (left >= lzf_run_max && distance_between(out, bounds.out_memory) >= lzf_run_max) {
       copy<lzf_run_max>(out, in);
     } else {
-      std::memcpy(out, in, run);
+      copy_run(out, in, run);
     }
     in += run;
     out += run;

@@ -48,6 +48,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
 
   // Program.
   Step run();
+  void run_whole_tokens();
   Step run_op(Op op);
   Step run_count(Part part);
   Step run_len(Part part);
@@ -66,12 +67,16 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
 
   // Strings.
   Step run_string(Part part);
+  bool whole_string(Part part, const StringHead& head);
   Step begin_string(Part part);
   Step read_string(Part part);
   Step read_raw(Part part);
   Step read_lzf(Part part);
   Step read_lzf_stream(Part part);
-  Step measure_lzf();
+  Step measure_lzf(Part part);
+  bool end_unseen(Part part);
+  std::span<std::byte> room_to_expand();
+  Step fail_lzf();
   Step plain(Part part, std::span<const std::byte> bytes, bool first, bool last);
   Step text(Role role, const Text& text);
   Step check_unique(Role role, const Text& text);
@@ -134,7 +139,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   bool measuring_ = false;
   bool streaming_ = false;  // LZF that comes in parts
   bool string_first_ = true;
-  std::uint64_t string_left_ = 0;   // stored bytes
+  std::uint64_t string_left_ = 0;  // stored bytes
   std::uint64_t plain_bytes_ = 0;
   LzfStream lzf_;
   LzfMeasure lzf_measure_;

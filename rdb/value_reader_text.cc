@@ -51,13 +51,42 @@ Step ValueReader::Impl::run_string(Part part) {
   return Step::ok;
 }
 
+// A string that is all here. False when it is to be read in parts, or was refused.
+bool ValueReader::Impl::whole_string(Part part, const StringHead& head) {
+  const bool wanted = head.plain_bytes == 0 || wants(part);
+  if (head.form == StringForm::lzf && wanted && head.plain_bytes > expanded_bytes) return false;
+  tokens_.advance(head.head_bytes);
+  const std::span<const std::byte> stored(tokens_.at(),
+                                          static_cast<std::size_t>(head.stored_bytes));
+  tokens_.move_to(stored.data() + stored.size());
+  plain_bytes_ = head.plain_bytes;
+  if (!wanted) {
+    const bool sound = head.form != StringForm::lzf || lzf_measure(stored) == plain_bytes_;
+    if (!sound) fail_lzf();
+    elements_ += part == Part::string ? 0 : 1;
+    return sound && end_unseen(part);
+  }
+  string_first_ = true;
+  if (head.form == StringForm::raw) return plain(part, stored, true, true) == Step::ok;
+  if (head.form == StringForm::lzf) {
+    const std::span<std::byte> expanded = room_to_expand().first(plain_bytes_);
+    if (lzf_decompress(stored, expanded)) return plain(part, expanded, true, true) == Step::ok;
+    fail_lzf();
+    return false;
+  }
+  std::array<std::byte, integer_text_bytes> room;
+  const auto digits = integer_text(stored_integer(stored), room);
+  plain_bytes_ = digits.size();
+  return plain(part, digits, true, true) == Step::ok;
+}
+
 Step ValueReader::Impl::begin_string(Part part) {
   in_string_ = true;
   string_first_ = true;
   streaming_ = false;
   string_left_ = tokens_.stored_bytes();
   plain_bytes_ = tokens_.plain_bytes();
-  measuring_ = tokens_.form() == StringForm::lzf && !wants(part);
+  measuring_ = tokens_.form() == StringForm::lzf && plain_bytes_ > 0 && !wants(part);
   if (measuring_) lzf_measure_.begin(string_left_, plain_bytes_);
   return Step::ok;
 }
@@ -65,7 +94,7 @@ Step ValueReader::Impl::begin_string(Part part) {
 Step ValueReader::Impl::read_string(Part part) {
   switch (tokens_.form()) {
     case StringForm::raw: return read_raw(part);
-    case StringForm::lzf: return measuring_ ? measure_lzf() : read_lzf(part);
+    case StringForm::lzf: return measuring_ ? measure_lzf(part) : read_lzf(part);
     case StringForm::integer: break;
   }
   std::span<const std::byte> stored;
@@ -88,13 +117,19 @@ Step ValueReader::Impl::read_raw(Part part) {
 Step ValueReader::Impl::read_lzf(Part part) {
   const bool whole = !streaming_ && tokens_.left() >= string_left_;
   if (!whole || plain_bytes_ > expanded_bytes) return read_lzf_stream(part);
-  if (!expanded_) expanded_ = std::make_unique<std::byte[]>(expanded_bytes);
-  const std::span<std::byte> expanded(expanded_.get(), plain_bytes_);
-  if (!lzf_decompress(tokens_.take_part(string_left_), expanded)) {
-    return fail(Errc::bad_string,
-                "LZF data does not expand to " + std::to_string(plain_bytes_) + " bytes");
-  }
+  const std::span<std::byte> expanded = room_to_expand().first(plain_bytes_);
+  if (!lzf_decompress(tokens_.take_part(string_left_), expanded)) return fail_lzf();
   return plain(part, expanded, true, true);
+}
+
+std::span<std::byte> ValueReader::Impl::room_to_expand() {
+  if (!expanded_) expanded_ = std::make_unique<std::byte[]>(expanded_bytes);
+  return {expanded_.get(), expanded_bytes};
+}
+
+Step ValueReader::Impl::fail_lzf() {
+  return fail(Errc::bad_string,
+              "LZF data does not expand to " + std::to_string(plain_bytes_) + " bytes");
 }
 
 Step ValueReader::Impl::read_lzf_stream(Part part) {
@@ -103,10 +138,7 @@ Step ValueReader::Impl::read_lzf_stream(Part part) {
   std::span<const std::byte> stored = tokens_.take_part(string_left_);
   while (true) {
     const std::span<const std::byte> bytes = lzf_.next(stored);
-    if (lzf_.malformed()) {
-      return fail(Errc::bad_string,
-                  "LZF data does not expand to " + std::to_string(plain_bytes_) + " bytes");
-    }
+    if (lzf_.malformed()) return fail_lzf();
     if (!bytes.empty() || lzf_.done()) {
       const Step given = plain(part, bytes, string_first_, lzf_.done());
       if (given != Step::ok) return given;
@@ -118,15 +150,17 @@ Step ValueReader::Impl::read_lzf_stream(Part part) {
 }
 
 // Nobody wants to see it: whether it expands to what it says is known without expanding it.
-Step ValueReader::Impl::measure_lzf() {
+Step ValueReader::Impl::measure_lzf(Part part) {
   std::span<const std::byte> stored = tokens_.take_part(string_left_);
-  if (!lzf_measure_.feed(stored)) {
-    return fail(Errc::bad_string,
-                "LZF data does not expand to " + std::to_string(plain_bytes_) + " bytes");
-  }
+  if (!lzf_measure_.feed(stored)) return fail_lzf();
   if (!lzf_measure_.done()) return Step::more;
-  if (type_->logical != LogicalType::string) ++elements_;
-  return Step::ok;
+  elements_ += part == Part::string ? 0 : 1;
+  return end_unseen(part) ? Step::ok : Step::fail;
+}
+
+/// What follows a text that nobody wants to see.
+bool ValueReader::Impl::end_unseen(Part part) {
+  return part != Part::value || !expiry_ || number(Role::field_expiry, *expiry_) == Step::ok;
 }
 
 /// Whether the plain bytes of a string are needed at all.
@@ -304,6 +338,7 @@ bool ValueReader::Impl::on_item(const Item& item) {
 }
 
 bool ValueReader::Impl::item_text(Role role, const Item& item) {
+  if (role == Role::value && !options_.texts.has(role)) return true;
   if (!item.is_integer) {
     return text(role,
                 {.bytes = item.bytes, .size = item.size, .first = item.first, .last = item.last}) ==
