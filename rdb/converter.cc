@@ -27,6 +27,23 @@ std::string_view text(std::span<const std::byte> bytes) {
 
 std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
+bool has_vector_sets(const Header& header) noexcept {
+  return header.dialect == Dialect::redis && header.version >= 12;
+}
+
+/// Vector sets are a module's values to the format, but of a module that is part of Redis from 8.0
+/// on and of no other server: elsewhere one of them keeps the whole file from being loaded.
+bool is_vector_set(std::span<const std::byte> id) noexcept {
+  constexpr std::array<std::uint8_t, 9> front{0x81, 0xBD, 0xE7, 0x2D, 0xA2, 0xBB, 0x1E, 0xB4, 0x00};
+  constexpr std::size_t name_bytes = 7;  // six bits more are of the name, ten of the version
+  const auto is_same = [](std::byte one, std::uint8_t other) {
+    return std::to_integer<std::uint8_t>(one) == other;
+  };
+  return id.size() == front.size() &&
+         std::ranges::equal(id.first(name_bytes), std::span(front).first(name_bytes), is_same) &&
+         (std::to_integer<unsigned>(id[name_bytes]) & 0xFC) == front[name_bytes];
+}
+
 /// A server whose own dumps have this version.
 std::string_view server_version(const Header& header) noexcept {
   if (header.dialect == Dialect::valkey) return "9.0.0";
@@ -145,7 +162,12 @@ bool Converter::on_record_begin(const RecordHeader& record) {
     record_.key_meta = {};
   }
   switch (fit_.way) {
-    case Fit::Way::verbatim: write_head(record_, *fit_.type); break;
+    case Fit::Way::verbatim:
+      is_held_ = fit_.type->logical == LogicalType::module && !has_vector_sets(target_);
+      module_id_bytes_ = 0;
+      if (is_held_) store_.clear();
+      if (!is_held_) write_head(record_, *fit_.type);
+      break;
     case Fit::Way::transcode:
       store_.clear();
       transcoder_.begin(record_, source_, target_, *fit_.type);
@@ -191,7 +213,13 @@ void Converter::select_database(std::uint64_t db) {
 
 bool Converter::on_value_part(std::span<const std::byte> part) {
   switch (fit_.way) {
-    case Fit::Way::verbatim: writer_.raw(part); return true;
+    case Fit::Way::verbatim:
+      if (is_held_) {
+        hold(part);
+      } else {
+        writer_.raw(part);
+      }
+      return true;
     case Fit::Way::transcode: break;
     case Fit::Way::none: return true;
   }
@@ -204,6 +232,11 @@ bool Converter::on_value_part(std::span<const std::byte> part) {
 bool Converter::on_record_end(std::uint64_t) {
   switch (fit_.way) {
     case Fit::Way::verbatim:
+      if (is_held_ && is_vector_set(std::span(module_id_).first(module_id_bytes_))) {
+        leave_out(nullptr);
+        return true;
+      }
+      if (is_held_) end_module();
       ++counts_.verbatim;
       tell_losses(nullptr);
       return true;
@@ -211,6 +244,21 @@ bool Converter::on_record_end(std::uint64_t) {
     case Fit::Way::none: leave_out(nullptr); return true;
   }
   std::unreachable();
+}
+
+void Converter::hold(std::span<const std::byte> part) {
+  store_.append(part);
+  const std::size_t size = std::min(part.size(), module_id_.size() - module_id_bytes_);
+  std::copy_n(part.begin(), size, module_id_.begin() + module_id_bytes_);
+  module_id_bytes_ += size;
+}
+
+void Converter::end_module() {
+  write_head(record_, *fit_.type);
+  store_.replay([&](std::span<const std::byte> part) {
+    writer_.raw(part);
+    return true;
+  });
 }
 
 bool Converter::end_transcode() {

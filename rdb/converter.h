@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -108,6 +109,8 @@ class Converter final : public Handler {
   void keep(const RecordHeader& record);
   bool end_transcode();
   bool emit();
+  void hold(std::span<const std::byte> part);
+  void end_module();
   void leave_out(const Error* error);
   void tell_losses(const Error* error);
 
@@ -133,6 +136,9 @@ class Converter final : public Handler {
   std::vector<std::byte> key_meta_;
   Losses losses_;
   std::optional<Error> refusal_;
+  bool is_held_ = false;                  // a module's value, until it is known whose
+  std::array<std::byte, 9> module_id_{};  // as it stands in front of the value
+  std::size_t module_id_bytes_ = 0;
   Transcoder transcoder_;
 };
 

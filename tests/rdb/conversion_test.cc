@@ -246,9 +246,16 @@ TEST(DowngradeTest, WhatHasNoOtherForm) {
 }
 
 TEST(DowngradeTest, ModulesStayAsTheyAre) {
-  const std::string value = "81BDE72DA2BB1EB400 02 05 00";
+  const std::string value = "81B5A8AB85AB21F800 02 05 00";
   EXPECT_EQ(converted_value(redis(12), "07 01'k'" + value, redis(8)), hex("07" + value));
   EXPECT_EQ(converted_value(redis(12), "07 01'k'" + value, valkey_80), hex("07" + value));
+}
+
+TEST(DowngradeTest, VectorSetsAreForRedisFrom8On) {
+  const std::string value = "81BDE72DA2BB1EB403 02 05 00";
+  EXPECT_EQ(converted_value(redis(13), "07 01'k'" + value, redis(12)), hex("07" + value));
+  EXPECT_EQ(converted_value(redis(12), "07 01'k'" + value, redis(11)), " - the value");
+  EXPECT_EQ(converted_value(redis(12), "07 01'k'" + value, valkey_80), " - the value");
 }
 
 constexpr std::string_view nodes =
