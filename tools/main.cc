@@ -67,6 +67,8 @@ int run(int argc, char** argv) {
        add_export(*app.add_subcommand("export", "Write a dataset as JSON lines, commands or CSV"),
                   globals)},
       {"get", add_get(*app.add_subcommand("get", "Print the value of one key"), globals)},
+      {"digest",
+       add_digest(*app.add_subcommand("digest", "Take the digest of a dataset"), globals)},
   };
   try {
     app.parse(argc, argv);
