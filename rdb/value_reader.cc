@@ -135,7 +135,7 @@ void ValueReader::Impl::run_whole_tokens() {
         if (run_.part() == Part::groups) return;
         const std::byte* const after = read_len(tokens_.at(), tokens_.end(), count);
         if (after == nullptr) return;
-        tokens_.move_to(after);
+        tokens_.advance(static_cast<std::size_t>(after - tokens_.at()));
         run_.push_count(count);
         break;
       }

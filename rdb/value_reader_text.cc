@@ -44,7 +44,9 @@ ValueReader::Impl::Impl(ValueHandler& handler, ReadOptions options)
 
 Step ValueReader::Impl::run_string(Part part) {
   if (!in_string_) {
+    if (tokens_.idle()) string_offset_ = tokens_.here();
     if (const Step taken = tokens_.take_string_head(); taken != Step::ok) return taken;
+    tokens_.set_token_offset(string_offset_);  // where errors in it are said to be
     if (const Step begun = begin_string(part); begun != Step::ok) return begun;
   }
   const Step read = read_string(part);
@@ -105,6 +107,7 @@ Step ValueReader::Impl::read_string(Part part) {
   }
   std::span<const std::byte> stored;
   if (const Step taken = tokens_.take_bytes(string_left_, stored); taken != Step::ok) return taken;
+  tokens_.set_token_offset(string_offset_);
   std::array<std::byte, integer_text_bytes> room;
   const auto digits = integer_text(stored_integer(stored), room);
   plain_bytes_ = digits.size();
