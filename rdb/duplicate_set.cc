@@ -21,7 +21,7 @@ std::uint64_t DuplicateSet::hash(std::span<const std::byte> element) noexcept {
 }
 
 void DuplicateSet::clear() {
-  constexpr std::size_t keep_slots_max = 4096;
+  constexpr std::size_t keep_slots_max = 512;
   size_ = 0;
   if (!in_table_) return;
   in_table_ = false;

@@ -13,7 +13,7 @@ namespace sluice::rdb {
 /// elements do so once in thirty million times.
 ///
 /// Memory: none beside this up to `small_max` elements, then 11 to 22 bytes an element. Kept for
-/// the next collection up to 32 KiB.
+/// the next collection up to 4 KiB.
 class DuplicateSet {
  public:
   /// Forgets all elements.

@@ -44,10 +44,7 @@ std::span<const std::byte> LzfStream::next(std::span<const std::byte>& in) noexc
     sound = carry_.empty() && plain_left_ == 0;
     state_ = State::done;
   }
-  if (!sound) {
-    state_ = State::malformed;
-    return {};
-  }
+  if (!sound) state_ = State::malformed;
   return {window_.get() + begin, end_ - begin};
 }
 
@@ -75,13 +72,12 @@ bool LzfStream::expand(std::span<const std::byte>& in) noexcept {
     if (!lzf_append(cursor, lzf_match(carry_.match.data()))) return false;
     cursor.in = in.data();
   }
-  if (!lzf_expand(cursor)) return false;
-
+  const bool sound = lzf_expand(cursor);
   const std::byte* const end = cursor.out;
   plain_left_ -= static_cast<std::size_t>(end - (window + end_));
   end_ = static_cast<std::size_t>(end - window);
   in = {cursor.in, cursor.in_end};
-  return end > cursor.out_pause || carry_rest(in);
+  return sound && (end > cursor.out_pause || carry_rest(in));
 }
 
 /// Literals of the run that an earlier part began.

@@ -26,14 +26,13 @@ struct LzfCarry {
 ///
 ///     stream.begin(compressed_bytes, plain_bytes);
 ///     while (!part.empty() && !stream.done()) {      // for each part, cut anywhere
-///       const auto piece = stream.next(part);
+///       use(stream.next(part));                      // may be empty
 ///       if (stream.malformed()) return ...;
-///       use(piece);                                  // may be empty
 ///     }
 ///
 /// Accepts what lzf_decompress() accepts, and the pieces make up the same bytes. A refusal comes at
-/// the latest with the last compressed byte, so that there is nothing to finish; pieces may have
-/// been handed out before it.
+/// the latest with the last compressed byte, so that there is nothing to finish. What the elements
+/// before a malformed one expand to is handed out all the same, whatever the cuts.
 ///
 /// Memory:  24.5 KiB from the first begin() on, kept for the strings that follow.
 /// Threads: none; one stream, one thread at a time.

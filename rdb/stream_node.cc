@@ -1,5 +1,6 @@
 #include "rdb/stream_node.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -10,14 +11,13 @@ namespace {
 constexpr std::int64_t flag_deleted = 1;
 constexpr std::int64_t flag_same_fields = 2;
 
-/// Servers write integers as such; their readers take the text of one too.
-std::optional<std::int64_t> number_of(const Item& item) noexcept {
-  if (item.is_integer) return item.integer;
-  if (!item.first || !item.last) return std::nullopt;
-  const auto* const digits = reinterpret_cast<const char*>(item.bytes.data());
+/// The number that `digits` are the text of, as integer_text() writes it.
+std::optional<std::int64_t> number_of(std::span<const std::byte> digits) noexcept {
+  const auto* const begin = reinterpret_cast<const char*>(digits.data());
   std::int64_t number = 0;
-  const auto [end, ec] = std::from_chars(digits, digits + item.bytes.size(), number);
-  if (ec != std::errc() || end != digits + item.bytes.size()) return std::nullopt;
+  if (std::from_chars(begin, begin + digits.size(), number).ec != std::errc()) return std::nullopt;
+  std::array<std::byte, integer_text_bytes> room;
+  if (!std::ranges::equal(integer_text(number, room), digits)) return std::nullopt;
   return number;
 }
 
@@ -29,16 +29,35 @@ void StreamNode::begin(StreamId master, bool wants_fields, bool strict) {
   strict_ = strict;
   master_ = master;
   live_ = deleted_ = 0;
+  empty_names();
+}
+
+void StreamNode::empty_names() {
+  constexpr std::size_t keep_max = 4096;
   name_bytes_.clear();
   name_ends_.clear();
+  if (name_bytes_.capacity() > keep_max) name_bytes_.shrink_to_fit();
+  if (name_ends_.capacity() > keep_max / sizeof(std::size_t)) name_ends_.shrink_to_fit();
 }
 
 bool StreamNode::on_item(const Item& item, StreamNodeSink& sink) {
   if (state_ == State::name) return keep_name(item, sink);
   if (state_ == State::field || state_ == State::value) return pass_text(item, sink);
-  const auto number = number_of(item);
-  if (!number) return sink.on_node_problem("a text where a number is expected");
-  return take_number(*number, sink);
+  if (item.is_integer) return take_number(item.integer, sink);
+  return take_number_text(item, sink);
+}
+
+// Servers write integers as such; their readers take the text of one too.
+bool StreamNode::take_number_text(const Item& item, StreamNodeSink& sink) {
+  if (item.first) digits_size_ = 0;
+  if (item.size <= digits_.size()) {
+    std::ranges::copy(item.bytes, digits_.begin() + static_cast<std::ptrdiff_t>(digits_size_));
+    digits_size_ += item.bytes.size();
+    if (!item.last) return true;
+    const auto number = number_of(std::span(digits_).first(digits_size_));
+    if (number) return take_number(*number, sink);
+  }
+  return sink.on_node_problem("a text where a number is expected");
 }
 
 bool StreamNode::take_number(std::int64_t number, StreamNodeSink& sink) {
@@ -93,17 +112,15 @@ bool StreamNode::refuse_count(std::int64_t number, StreamNodeSink& sink) {
 
 bool StreamNode::keep_name(const Item& item, StreamNodeSink& sink) {
   if (wants_fields_) {
-    if (item.is_integer) {
-      std::array<std::byte, integer_text_bytes> room;
-      const auto text = integer_text(item.integer, room);
-      name_bytes_.insert(name_bytes_.end(), text.begin(), text.end());
-    } else {
-      if (item.size > names_bytes_max - std::min(names_bytes_max, name_bytes_.size())) {
-        return sink.on_node_problem("shared field names above " + std::to_string(names_bytes_max) +
-                                    " bytes");
-      }
-      name_bytes_.insert(name_bytes_.end(), item.bytes.begin(), item.bytes.end());
+    std::array<std::byte, integer_text_bytes> room;
+    auto text = item.bytes;
+    if (item.is_integer) text = integer_text(item.integer, room);
+    const std::uint64_t held = name_bytes_.size() + name_ends_.size() * sizeof(std::size_t);
+    if (item.first && (held >= names_bytes_max || item.size > names_bytes_max - held)) {
+      return sink.on_node_problem("shared field names above " + std::to_string(names_bytes_max) +
+                                  " bytes");
     }
+    name_bytes_.insert(name_bytes_.end(), text.begin(), text.end());
     if (item.last) name_ends_.push_back(name_bytes_.size());
   }
   if (item.last && --names_left_ == 0) state_ = State::zero;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -30,7 +31,8 @@ class StreamNodeSink {
 /// Reads the elements of a stream node's listpack: the master entry (counts, the field names that
 /// entries share), then entries, of which only live ones are told of.
 ///
-/// Memory: the shared field names, at most `names_bytes_max`; none unless `wants_fields`.
+/// Memory: the shared field names and eight bytes for each, at most `names_bytes_max`;
+///         none unless `wants_fields`.
 /// Source: Redis src/t_stream.c, "Stream nodes are listpacks"; streamValidateListpackIntegrity().
 class StreamNode {
  public:
@@ -61,7 +63,9 @@ class StreamNode {
     item_count
   };
 
+  void empty_names();
   bool take_number(std::int64_t number, StreamNodeSink& sink);
+  bool take_number_text(const Item& item, StreamNodeSink& sink);
   bool keep_name(const Item& item, StreamNodeSink& sink);
   bool begin_entry(StreamNodeSink& sink);
   bool pass_text(const Item& item, StreamNodeSink& sink);
@@ -77,6 +81,8 @@ class StreamNode {
   std::uint64_t deleted_said_ = 0;
   std::uint64_t names_ = 0;  // how many entries share
   std::uint64_t names_left_ = 0;
+  std::array<std::byte, integer_text_bytes> digits_;  // of a number that is stored as text
+  std::size_t digits_size_ = 0;
   std::vector<std::byte> name_bytes_;
   std::vector<std::size_t> name_ends_;
   std::uint64_t live_ = 0;

@@ -7,6 +7,7 @@
 #include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -18,6 +19,7 @@ namespace sluice::rdb {
 namespace {
 
 constexpr std::uint64_t expiry_max = (std::uint64_t{1} << 48) - 1;  // of a hash field, ms
+constexpr std::uint64_t array_small_bytes_max = 7;
 
 }  // namespace
 
@@ -194,7 +196,7 @@ Step ValueReader::Impl::take_len(Part part, std::uint64_t value) {
       return Step::ok;
     case Part::relative_expiry: return take_relative_expiry(value);
     case Part::module: return number(Role::module_id, value);
-    case Part::array_index: return number(Role::array_index, value);
+    case Part::array_index: return take_array_index(value);
     default: return take_stream_len(part, value);
   }
 }
@@ -207,6 +209,17 @@ Step ValueReader::Impl::take_relative_expiry(std::uint64_t value) {
   }
   expiry_ = min_expiry_ + value - 1;
   return Step::ok;
+}
+
+Step ValueReader::Impl::take_array_index(std::uint64_t index) {
+  if (index == std::numeric_limits<std::uint64_t>::max()) {
+    return fail(Errc::bad_value, "an array index of 2^64 - 1");
+  }
+  const std::array bytes = std::bit_cast<std::array<std::byte, 8>>(index);
+  if (options_.strict && !is_new(seen_, DuplicateSet::hash(bytes))) {
+    return fail(Errc::duplicate_element, "array index " + std::to_string(index));
+  }
+  return number(Role::array_index, index);
 }
 
 Step ValueReader::Impl::run_fixed8(Part part) {
@@ -256,18 +269,22 @@ Step ValueReader::Impl::run_ascii_double() {
     sub_step_ = 1;
     number_text_.size = 0;
   }
-  const std::span<const std::byte> part = tokens_.take_part(sub_tag_);
-  std::memcpy(number_text_.digits.data() + number_text_.size, part.data(), part.size());
-  number_text_.size += part.size();
+  number_text_.add(tokens_.take_part(sub_tag_));
   if (sub_tag_ > 0) return Step::more;
   sub_step_ = 0;
+  const auto score = gathered_score();
+  return score ? take_score(*score) : fail(Errc::bad_value, "a score that is not a number");
+}
+
+// What is too large for a double is infinite, what is too small is zero: as strtod() has it.
+std::optional<double> ValueReader::Impl::gathered_score() const {
+  const auto* const begin = reinterpret_cast<const char*>(number_text_.bytes.data());
+  const char* const end = begin + number_text_.size;
   double score = 0;
-  const char* const end = number_text_.digits.data() + number_text_.size;
-  const auto [parsed, ec] = std::from_chars(number_text_.digits.data(), end, score);
-  if (ec == std::errc::invalid_argument || parsed != end) {
-    return fail(Errc::bad_value, "a score that is not a number");
-  }
-  return take_score(score);
+  const auto [parsed, ec] = std::from_chars(begin, end, score);
+  if (ec == std::errc::invalid_argument || parsed != end) return std::nullopt;
+  if (ec == std::errc()) return score;
+  return std::strtod(std::string(begin, end).c_str(), nullptr);
 }
 
 Step ValueReader::Impl::run_container() {
@@ -310,6 +327,10 @@ Step ValueReader::Impl::run_array_value() {
                         : told(handler_.on_real(Role::array_real, std::bit_cast<double>(bits)));
   }
   if (ran != Step::ok) return ran;
+  if (options_.strict && sub_tag_ == 3 && plain_bytes_ > array_small_bytes_max) {
+    return fail(Errc::bad_value,
+                "a small array string of " + std::to_string(plain_bytes_) + " bytes");
+  }
   sub_step_ = 0;
   ++elements_;
   return Step::ok;

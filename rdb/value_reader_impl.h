@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -42,8 +43,14 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   };
   /// A text that has to be whole to be understood: a number.
   struct NumberText {
-    std::array<char, 256> digits;
+    std::array<std::byte, 256> bytes;
     std::size_t size = 0;
+
+    /// There must be room.
+    void add(std::span<const std::byte> part) noexcept {
+      std::ranges::copy(part, bytes.begin() + static_cast<std::ptrdiff_t>(size));
+      size += part.size();
+    }
   };
 
   // Program.
@@ -62,6 +69,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   Step run_module_item();
   Step take_len(Part part, std::uint64_t number);
   Step take_relative_expiry(std::uint64_t number);
+  Step take_array_index(std::uint64_t index);
   Step take_score(double score);
   Step end_value();
 
@@ -72,14 +80,14 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   Step read_string(Part part);
   Step read_raw(Part part);
   Step read_lzf(Part part);
-  Step read_lzf_stream(Part part);
   Step measure_lzf(Part part);
-  bool end_unseen(Part part);
   std::span<std::byte> room_to_expand();
   Step fail_lzf();
   Step plain(Part part, std::span<const std::byte> bytes, bool first, bool last);
   Step text(Role role, const Text& text);
+  Step end_text(Role role);
   Step check_unique(Role role, const Text& text);
+  bool is_new(DuplicateSet& set, std::uint64_t hash);
   Step node_id(std::span<const std::byte> bytes, bool last);
   InnerEncoding& begin_blob(Part part, std::uint64_t size);
   Step blob(Part part, std::span<const std::byte> bytes, bool first, bool last);
@@ -93,6 +101,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   bool item_score(const Item& item);
   bool item_expiry(const Item& item);
   bool gather(const Item& item);
+  std::optional<double> gathered_score() const;
   bool on_entry(StreamId id) override;
   bool on_entry_item(Role role, const Item& item) override;
   bool on_node_problem(std::string problem) override;

@@ -3,6 +3,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <utility>
@@ -54,28 +55,32 @@ Step ValueReader::Impl::node_id(std::span<const std::byte> bytes, bool last) {
   if (plain_bytes_ != 16) {
     return fail(Errc::bad_stream, "a node id of " + std::to_string(plain_bytes_) + " bytes");
   }
-  auto* const into = number_text_.digits.data();
   if (string_first_) number_text_.size = 0;
-  std::memcpy(into + number_text_.size, bytes.data(), bytes.size());
-  number_text_.size += bytes.size();
+  number_text_.add(bytes);
   if (!last) return Step::ok;
   StreamId id;
-  std::memcpy(&id.ms, into, 8);
-  std::memcpy(&id.seq, into + 8, 8);
+  std::memcpy(&id.ms, number_text_.bytes.data(), 8);
+  std::memcpy(&id.seq, number_text_.bytes.data() + 8, 8);
   stream_->node_id = {std::byteswap(id.ms), std::byteswap(id.seq)};
   auto& before = stream_->last_node_id;
-  if (options_.strict && before && stream_->node_id <= *before) {
+  const auto greatest = std::max(before, stream_->last_entry);
+  if (options_.strict && greatest && stream_->node_id <= *greatest) {
     return fail(Errc::bad_order,
-                "node " + to_text(stream_->node_id) + " after " + to_text(*before));
+                "node " + to_text(stream_->node_id) + " after " + to_text(*greatest));
   }
   before = stream_->node_id;
   return Step::ok;
 }
 
+// Deleted entries may be greater than live ones after them: XSETID goes back over them.
 bool ValueReader::Impl::on_entry(StreamId id) {
   auto& before = stream_->last_entry;
   if (options_.strict && before && id <= *before) {
     fail(Errc::bad_order, "entry " + to_text(id) + " after " + to_text(*before));
+    return false;
+  }
+  if (options_.strict && id < stream_->node_id) {
+    fail(Errc::bad_order, "entry " + to_text(id) + " in node " + to_text(stream_->node_id));
     return false;
   }
   before = id;

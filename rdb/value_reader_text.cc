@@ -51,33 +51,33 @@ Step ValueReader::Impl::run_string(Part part) {
   return Step::ok;
 }
 
-// A string that is all here. False when it is to be read in parts, or was refused.
+// A string that is all here. False when it was refused, or is to be read step by step: because it
+// is large, and because what is wrong with it must not depend on how it was cut.
 bool ValueReader::Impl::whole_string(Part part, const StringHead& head) {
   const bool wanted = head.plain_bytes == 0 || wants(part);
-  if (head.form == StringForm::lzf && wanted && head.plain_bytes > expanded_bytes) return false;
-  tokens_.advance(head.head_bytes);
-  const std::span<const std::byte> stored(tokens_.at(),
+  const std::span<const std::byte> stored(tokens_.at() + head.head_bytes,
                                           static_cast<std::size_t>(head.stored_bytes));
-  tokens_.move_to(stored.data() + stored.size());
-  plain_bytes_ = head.plain_bytes;
-  if (!wanted) {
-    const bool sound = head.form != StringForm::lzf || lzf_measure(stored) == plain_bytes_;
-    if (!sound) fail_lzf();
-    elements_ += part == Part::string ? 0 : 1;
-    return sound && end_unseen(part);
-  }
-  string_first_ = true;
-  if (head.form == StringForm::raw) return plain(part, stored, true, true) == Step::ok;
-  if (head.form == StringForm::lzf) {
-    const std::span<std::byte> expanded = room_to_expand().first(plain_bytes_);
-    if (lzf_decompress(stored, expanded)) return plain(part, expanded, true, true) == Step::ok;
-    fail_lzf();
+  std::span<const std::byte> bytes = stored;
+  if (head.form == StringForm::lzf && !wanted) {
+    if (lzf_measure(stored) != head.plain_bytes) return false;
+  } else if (head.form == StringForm::lzf) {
+    if (head.plain_bytes == 0 || head.plain_bytes > expanded_bytes) return false;
+    const std::span<std::byte> expanded = room_to_expand().first(head.plain_bytes);
+    if (!lzf_decompress(stored, expanded)) return false;
+    bytes = expanded;
+  } else if (head.plain_bytes == 0 && part == Part::quicklist_node) {
     return false;
   }
+  tokens_.advance(head.head_bytes);
+  tokens_.move_to(stored.data() + stored.size());
+  if (!wanted) return end_text(role_of(part)) == Step::ok;
+  string_first_ = true;
+  plain_bytes_ = head.plain_bytes;
+  if (head.form != StringForm::integer) return plain(part, bytes, true, true) == Step::ok;
   std::array<std::byte, integer_text_bytes> room;
-  const auto digits = integer_text(stored_integer(stored), room);
-  plain_bytes_ = digits.size();
-  return plain(part, digits, true, true) == Step::ok;
+  bytes = integer_text(stored_integer(stored), room);
+  plain_bytes_ = bytes.size();
+  return plain(part, bytes, true, true) == Step::ok;
 }
 
 Step ValueReader::Impl::begin_string(Part part) {
@@ -88,6 +88,9 @@ Step ValueReader::Impl::begin_string(Part part) {
   plain_bytes_ = tokens_.plain_bytes();
   measuring_ = tokens_.form() == StringForm::lzf && plain_bytes_ > 0 && !wants(part);
   if (measuring_) lzf_measure_.begin(string_left_, plain_bytes_);
+  if (options_.strict && part == Part::quicklist_node && !packed_node_ && plain_bytes_ == 0) {
+    return fail(Errc::bad_value, "a quicklist node without data");
+  }
   return Step::ok;
 }
 
@@ -115,11 +118,27 @@ Step ValueReader::Impl::read_raw(Part part) {
 }
 
 Step ValueReader::Impl::read_lzf(Part part) {
-  const bool whole = !streaming_ && tokens_.left() >= string_left_;
-  if (!whole || plain_bytes_ > expanded_bytes) return read_lzf_stream(part);
-  const std::span<std::byte> expanded = room_to_expand().first(plain_bytes_);
-  if (!lzf_decompress(tokens_.take_part(string_left_), expanded)) return fail_lzf();
-  return plain(part, expanded, true, true);
+  std::span<const std::byte> stored = tokens_.take_part(string_left_);
+  if (!streaming_ && string_left_ == 0 && plain_bytes_ <= expanded_bytes) {
+    const std::span<std::byte> expanded = room_to_expand().first(plain_bytes_);
+    if (lzf_decompress(stored, expanded)) return plain(part, expanded, true, true);
+    // As when it comes in parts, what precedes the malformed element is judged first.
+  }
+  if (!streaming_) lzf_.begin(tokens_.stored_bytes(), plain_bytes_);
+  streaming_ = true;
+  while (true) {
+    const std::span<const std::byte> bytes = lzf_.next(stored);
+    if (!bytes.empty() || lzf_.done()) {
+      const Step given = plain(part, bytes, string_first_, lzf_.done());
+      if (given != Step::ok) return given;
+      string_first_ = false;
+    }
+    if (lzf_.malformed()) {
+      return fail_lzf();
+    }
+    if (lzf_.done()) return Step::ok;
+    if (stored.empty()) return Step::more;
+  }
 }
 
 std::span<std::byte> ValueReader::Impl::room_to_expand() {
@@ -132,35 +151,11 @@ Step ValueReader::Impl::fail_lzf() {
               "LZF data does not expand to " + std::to_string(plain_bytes_) + " bytes");
 }
 
-Step ValueReader::Impl::read_lzf_stream(Part part) {
-  if (!streaming_) lzf_.begin(string_left_, plain_bytes_);
-  streaming_ = true;
-  std::span<const std::byte> stored = tokens_.take_part(string_left_);
-  while (true) {
-    const std::span<const std::byte> bytes = lzf_.next(stored);
-    if (lzf_.malformed()) return fail_lzf();
-    if (!bytes.empty() || lzf_.done()) {
-      const Step given = plain(part, bytes, string_first_, lzf_.done());
-      if (given != Step::ok) return given;
-      string_first_ = false;
-    }
-    if (lzf_.done()) return Step::ok;
-    if (stored.empty()) return Step::more;
-  }
-}
-
 // Nobody wants to see it: whether it expands to what it says is known without expanding it.
 Step ValueReader::Impl::measure_lzf(Part part) {
   std::span<const std::byte> stored = tokens_.take_part(string_left_);
   if (!lzf_measure_.feed(stored)) return fail_lzf();
-  if (!lzf_measure_.done()) return Step::more;
-  elements_ += part == Part::string ? 0 : 1;
-  return end_unseen(part) ? Step::ok : Step::fail;
-}
-
-/// What follows a text that nobody wants to see.
-bool ValueReader::Impl::end_unseen(Part part) {
-  return part != Part::value || !expiry_ || number(Role::field_expiry, *expiry_) == Step::ok;
+  return lzf_measure_.done() ? end_text(role_of(part)) : Step::more;
 }
 
 /// Whether the plain bytes of a string are needed at all.
@@ -197,9 +192,6 @@ Step ValueReader::Impl::plain(Part part, std::span<const std::byte> bytes, bool 
   switch (part) {
     case Part::quicklist_node:
       if (packed_node_) return blob(part, bytes, first, last);
-      if (plain_bytes_ == 0 && options_.strict) {
-        return fail(Errc::bad_value, "a quicklist node without data");
-      }
       [[fallthrough]];
     case Part::string:
     case Part::element:
@@ -224,7 +216,10 @@ Step ValueReader::Impl::text(Role role, const Text& text) {
     if (const Step checked = check_unique(role, text); checked != Step::ok) return checked;
   }
   if (options_.texts.has(role) && !handler_.on_text(role, text)) return fail(Errc::stopped, {});
-  if (!text.last) return Step::ok;
+  return text.last ? end_text(role) : Step::ok;
+}
+
+Step ValueReader::Impl::end_text(Role role) {
   if (role == Role::element || role == Role::member || role == Role::field) ++elements_;
   if (role == Role::value && expiry_) return number(Role::field_expiry, *expiry_);
   return Step::ok;
@@ -237,11 +232,6 @@ Step ValueReader::Impl::check_unique(Role role, const Text& text) {
   if (role == Role::consumer) set = &stream_->consumers;
   if (role == Role::producer) set = &stream_->producers;
   if (set == nullptr || counted_out_) return Step::ok;
-  if (set->size() == duplicates_tracked_max) {
-    counted_out_ = true;
-    set->clear();
-    return Step::ok;
-  }
   std::uint64_t hash = 0;
   if (text.first && text.last) {
     hash = DuplicateSet::hash(text.bytes);
@@ -252,7 +242,7 @@ Step ValueReader::Impl::check_unique(Role role, const Text& text) {
     if (!text.last) return Step::ok;
     hash = XXH3_64bits_digest(&hash_state_->state);
   }
-  if (set->insert(hash)) return Step::ok;
+  if (is_new(*set, hash)) return Step::ok;
   std::string_view what = "field";
   if (role == Role::member) what = "member";
   if (role == Role::group) what = "consumer group";
@@ -260,6 +250,15 @@ Step ValueReader::Impl::check_unique(Role role, const Text& text) {
   if (role == Role::producer) what = "producer";
   return fail(Errc::duplicate_element,
               std::string(what) + " number " + std::to_string(set->size()) + " was there before");
+}
+
+/// False when it was there before. Too many are not compared.
+bool ValueReader::Impl::is_new(DuplicateSet& set, std::uint64_t hash) {
+  if (counted_out_) return true;
+  if (set.size() < duplicates_tracked_max) return set.insert(hash);
+  counted_out_ = true;
+  set.clear();
+  return true;
 }
 
 InnerEncoding& ValueReader::Impl::begin_blob(Part part, std::uint64_t size) {
@@ -354,12 +353,11 @@ bool ValueReader::Impl::item_text(Role role, const Item& item) {
 /// Puts the parts of a number's text together. False when it is too long to be one.
 bool ValueReader::Impl::gather(const Item& item) {
   if (item.first) number_text_.size = 0;
-  if (item.size > number_text_.digits.size()) {
+  if (item.size > number_text_.bytes.size()) {
     fail(Errc::bad_value, "a text of " + std::to_string(item.size) + " bytes in place of a number");
     return false;
   }
-  std::memcpy(number_text_.digits.data() + number_text_.size, item.bytes.data(), item.bytes.size());
-  number_text_.size += item.bytes.size();
+  number_text_.add(item.bytes);
   return true;
 }
 
@@ -368,13 +366,12 @@ bool ValueReader::Impl::item_score(const Item& item) {
   if (!item.is_integer) {
     if (!gather(item)) return false;
     if (!item.last) return true;
-    const char* begin = number_text_.digits.data();
-    const char* const end = begin + number_text_.size;
-    const auto [parsed, ec] = std::from_chars(begin, end, score);
-    if (ec == std::errc::invalid_argument || parsed != end) {
+    const auto parsed = gathered_score();
+    if (!parsed) {
       fail(Errc::bad_value, "a score that is not a number");
       return false;
     }
+    score = *parsed;
   }
   if (options_.strict && last_score_ && score < *last_score_) {
     fail(Errc::bad_order, "a score below the one before it");
