@@ -14,8 +14,6 @@
 namespace sluice {
 namespace {
 
-constexpr std::size_t block_bytes = 256 << 10;  // stays in the cache between parser and CRC
-
 boost::json::value json_of(const CheckError& error) {
   return {{"code", error.code}, {"offset", error.offset}, {"record", error.record},
           {"db", error.db},     {"key", error.key},       {"message", error.message}};
@@ -66,20 +64,19 @@ Result<void> parse(engine::FileInput& input, rdb::Parser& parser, CheckResult& r
   engine::ProgressMeter meter(job);
   meter.set_phase("checking");
   meter.set_total(input.size());
-  std::vector<std::byte> block(block_bytes);
   while (true) {
     if (job.stop.stop_requested()) return std::unexpected(engine::cancelled());
-    const auto size = input.read(block);
-    if (!size) return std::unexpected(size.error());
-    const auto taken = parser.feed(std::span(block).first(*size));
+    const auto bytes = input.next();
+    if (!bytes) return std::unexpected(bytes.error());
+    const auto taken = parser.feed(*bytes);
     if (!taken) {
       add_error(result, taken.error());
       result.crc = taken.error().code == rdb::Errc::checksum_mismatch ? "mismatch" : result.crc;
       return {};
     }
-    result.trailing_bytes += *size - *taken;
+    result.trailing_bytes += bytes->size() - *taken;
     meter.update(parser.offset(), parser.records());
-    if (*size == 0) break;
+    if (bytes->empty()) break;
   }
   if (const auto ended = parser.finish(); !ended) add_error(result, ended.error());
   return {};

@@ -1,8 +1,11 @@
 #include "engine/file_input.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
+#include <new>
 #include <system_error>
 
 namespace sluice::engine {
@@ -17,7 +20,7 @@ std::string path_of(const std::string& place) {
 Result<FileInput> FileInput::open(const std::string& place) {
   FileInput input;
   if (place == "-") {
-    input.file_.reset(stdin);
+    input.file_.number = STDIN_FILENO;
     input.name_ = "standard input";
     return input;
   }
@@ -36,8 +39,8 @@ Result<FileInput> FileInput::open(const std::string& place) {
                                  .code = "open_failed",
                                  .message = "cannot read " + path + ": it is a directory"});
   }
-  input.file_.reset(std::fopen(path.c_str(), "rbe"));
-  if (!input.file_) {
+  input.file_.number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (input.file_.number < 0) {
     const int problem = errno;
     return std::unexpected(
         Error{.stage = Stage::usage,
@@ -61,16 +64,25 @@ Result<void> FileInput::require(const std::string& place) {
   return {};
 }
 
-Result<std::size_t> FileInput::read(std::span<std::byte> into) {
-  const std::size_t size = std::fread(into.data(), 1, into.size(), file_.get());
-  if (size < into.size() && std::ferror(file_.get()) != 0) {
+FileInput::Descriptor::~Descriptor() {
+  if (number > STDIN_FILENO) ::close(number);  // opened for reading: nothing can be lost
+}
+
+Result<std::span<const std::byte>> FileInput::next() {
+  if (!block_) {
+    block_.reset(static_cast<std::byte*>(std::aligned_alloc(block_alignment, block_bytes)));
+    if (!block_) throw std::bad_alloc();
+  }
+  while (true) {
+    const ssize_t size = ::read(file_.number, block_.get(), block_bytes);
+    if (size >= 0) return std::span<const std::byte>(block_.get(), static_cast<std::size_t>(size));
+    if (errno == EINTR) continue;
     const int problem = errno;
     return std::unexpected(
         Error{.stage = Stage::engine,
               .code = "read_failed",
               .message = "cannot read " + name_ + ": " + std::generic_category().message(problem)});
   }
-  return size;
 }
 
 }  // namespace sluice::engine

@@ -138,13 +138,12 @@ Result<SnapshotOrigin> read_file(const BackupOptions& options, const SnapshotCon
   if (!input) return std::unexpected(input.error());
   meter.set_phase("reading");
   meter.set_total(input->size());
-  std::vector<std::byte> block(block_bytes);
   while (true) {
     if (job.stop.stop_requested()) return std::unexpected(cancelled());
-    const auto size = input->read(block);
-    if (!size) return std::unexpected(size.error());
-    if (*size == 0) break;
-    auto consumed = consumer.consume(std::span(block).first(*size));
+    const auto bytes = input->next();
+    if (!bytes) return std::unexpected(bytes.error());
+    if (bytes->empty()) break;
+    auto consumed = consumer.consume(*bytes);
     if (!consumed) return std::unexpected(consumed.error());
   }
   SnapshotOrigin origin;

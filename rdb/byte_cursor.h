@@ -92,6 +92,9 @@ class ByteCursor {
     token_offset_ = here();
     at_ += size;
   }
+  [[nodiscard]] const std::byte* end() const noexcept { return end_; }
+  /// Moves on to `at`, in the window, over tokens that the caller read itself.
+  void move_to(const std::byte* at) noexcept { at_ = at; }
   /// Stream offset of at().
   [[nodiscard]] std::uint64_t here() const noexcept {
     return base_offset_ + static_cast<std::uint64_t>(at_ - window_);

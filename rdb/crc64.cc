@@ -35,8 +35,8 @@ constexpr Tables tables = make_tables();
 
 constexpr std::uint64_t product(std::uint64_t a, std::uint64_t b) {
   std::uint64_t sum = 0;
-  for (; a != 0; a <<= 1) {
-    if ((a & crc64_one) != 0) sum ^= b;
+  for (int bit = 63; bit >= 0; --bit) {
+    sum ^= b & (0 - (a >> bit & 1));  // no branch: the bits are as good as random
     b = crc64_times_x(b);
   }
   return sum;

@@ -18,7 +18,7 @@ namespace sluice::rdb {
                                            std::span<const std::byte> bytes) noexcept;
 
 /// The CRC of A followed by B, given that of A, that of B and how many bytes B has. Takes a
-/// microsecond or two, whatever the sizes.
+/// few microseconds, whatever the sizes.
 [[nodiscard]] std::uint64_t crc64_combine(std::uint64_t crc_a, std::uint64_t crc_b,
                                           std::uint64_t bytes_b) noexcept;
 

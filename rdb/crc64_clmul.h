@@ -15,7 +15,7 @@ inline constexpr std::uint64_t crc64_one = 0x8000000000000000;         // x^0
 
 /// Times x, modulo the polynomial.
 [[nodiscard]] constexpr std::uint64_t crc64_times_x(std::uint64_t value) noexcept {
-  return (value >> 1) ^ ((value & 1) != 0 ? crc64_polynomial : 0);
+  return (value >> 1) ^ (crc64_polynomial & (0 - (value & 1)));
 }
 
 // Each is for CPUs that have the variant only.

@@ -14,7 +14,10 @@ void InnerEncoding::begin(std::uint64_t size) noexcept {
 Step InnerEncoding::feed(std::span<const std::byte> bytes, ItemSink& sink) {
   cursor_.open(bytes);
   Step stepped = Step::ok;
-  while (stepped == Step::ok && !complete_) stepped = step(sink);
+  while (stepped == Step::ok && !complete_) {
+    stepped = pass_whole(sink);
+    if (stepped == Step::ok) stepped = step(sink);
+  }
   if (stepped == Step::ok && cursor_.here() != size_) {
     stepped =
         fail("it ends at byte " + std::to_string(cursor_.here()) + " of " + std::to_string(size_));

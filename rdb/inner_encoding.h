@@ -54,6 +54,9 @@ class InnerEncoding {
 
   void begin(std::uint64_t size) noexcept;
   virtual Step step(ItemSink& sink) = 0;
+  /// Takes what elements are all there, as a faster way over sound bytes; anything else is left to
+  /// step(). fail: the sink refused.
+  virtual Step pass_whole(ItemSink& /*sink*/) { return Step::ok; }
 
   /// Passes on what there is of the text whose `left_` bytes come next.
   Step take_text(ItemSink& sink);
@@ -81,6 +84,7 @@ class Listpack final : public InnerEncoding {
  private:
   enum class State : std::uint8_t { header, head, text, back_length };
   Step step(ItemSink& sink) override;
+  Step pass_whole(ItemSink& sink) override;
   Step step_header();
   Step step_head(ItemSink& sink);
   Step step_back_length();

@@ -89,6 +89,43 @@ Step Listpack::step(ItemSink& sink) {
   return Step::fail;
 }
 
+Step Listpack::pass_whole(ItemSink& sink) {
+  if (state_ != State::head || !cursor_.whole()) return Step::ok;
+  const std::byte* at = cursor_.at();
+  const std::byte* const end = cursor_.end();
+  Step passed = Step::ok;
+  while (at != end && passed == Step::ok) {
+    const auto first = std::to_integer<unsigned>(*at);
+    const auto left = static_cast<std::size_t>(end - at);
+    const std::size_t head_bytes = head_bytes_of[first];
+    if (head_bytes == 0 || head_bytes + 5 >= left) break;
+    const std::span<const std::byte> head(at, head_bytes);
+    Item item;
+    std::uint64_t entry = head_bytes;
+    if (is_text(first)) {
+      item.size = text_length(head);
+      entry += item.size;
+      if (entry + 5 >= left) break;  // room for any back length, and the terminator
+      item.bytes = {at + head_bytes, static_cast<std::size_t>(item.size)};
+    } else {
+      item.integer = integer_of(head);
+      item.is_integer = true;
+    }
+    const std::byte* const back = at + entry;
+    if (entry <= 127) {
+      if (std::to_integer<std::uint64_t>(*back) != entry) break;
+      at = back + 1;
+    } else {
+      const std::size_t bytes = back_length_bytes(entry, std::to_integer<std::uint8_t>(*back));
+      if (!says({back, bytes}, entry)) break;
+      at = back + bytes;
+    }
+    passed = pass(item, sink);
+  }
+  cursor_.move_to(at);
+  return passed;
+}
+
 Step Listpack::step_header() {
   if (size_ < header_bytes + 1) return fail("it has only " + std::to_string(size_) + " bytes");
   std::span<const std::byte> token;

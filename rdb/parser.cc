@@ -42,6 +42,7 @@ Result<std::size_t> Parser::feed(std::span<const std::byte> input) {
     return std::unexpected(error_);
   }
   if (!crc_closed_) crc_ = crc64(crc_, {crc_from_, tokens_.at()});
+  keep_key_head();
   return tokens_.close();
 }
 
@@ -130,7 +131,7 @@ Step Parser::begin_record(const ValueType& type) {
   if (!has_prefix_) pending_.offset = tokens_.token_offset();
   pending_.type = &type;
   state_ = State::key;
-  return Step::ok;
+  return step_key();
 }
 
 Step Parser::step_fields() {
@@ -256,24 +257,22 @@ Step Parser::emit_aux() {
 }
 
 Step Parser::step_key() {
-  std::span<const std::byte> key;
-  if (const Step taken = tokens_.take_text(key, limits_.key_bytes_max); taken != Step::ok)
-    return taken;
-  key_head_size_ = std::min(key.size(), key_head_.size());
-  std::copy_n(key.data(), key_head_size_, key_head_.data());
-  key_is_cut_ = key.size() > key_head_size_;
+  const Step taken = tokens_.take_text(key_, limits_.key_bytes_max);
+  if (taken != Step::ok) return taken;
+  key_is_cut_ = false;
   in_record_ = true;
 
   pending_.index = records_;
   pending_.db = db_;
-  pending_.key = key;
+  pending_.key = key_;
   pending_.key_meta = key_meta_;
   pending_.value_offset = tokens_.here();
   begin_program(pending_.type->program);
   sink_ = Sink::value;
   part_from_ = tokens_.at();
   state_ = State::value;
-  return told(handler_.on_record_begin(pending_));
+  if (!handler_.on_record_begin(pending_)) return fail(Errc::stopped);
+  return step_value();
 }
 
 Step Parser::step_value() {
@@ -281,12 +280,23 @@ Step Parser::step_value() {
   if (const Step flushed = flush_part(); flushed != Step::ok) return flushed;
   sink_ = Sink::none;
   in_record_ = false;
-  has_prefix_ = false;
-  pending_ = {};
-  empty(key_meta_);
+  if (has_prefix_) {
+    has_prefix_ = false;
+    pending_ = {};
+    empty(key_meta_);
+  }
   ++records_;
   state_ = State::opcode;
   return told(handler_.on_record_end(tokens_.here()));
+}
+
+// The key of a record that goes on in the next window is needed for error messages only.
+void Parser::keep_key_head() noexcept {
+  if (!in_record_ || key_.data() == key_head_.data()) return;
+  key_is_cut_ = key_.size() > key_head_.size();
+  const auto head = key_.first(std::min(key_.size(), key_head_.size()));
+  std::ranges::copy(head, key_head_.begin());
+  key_ = std::span(key_head_).first(head.size());
 }
 
 Step Parser::step_footer() {
@@ -332,7 +342,7 @@ Step Parser::fail(Errc code, std::string detail) {
             .key = {},
             .detail = std::move(detail)};
   if (in_record_) {
-    error_.key = escape(std::span(key_head_).first(key_head_size_));
+    error_.key = escape(key_, key_head_.size());
     if (key_is_cut_) error_.key += "...";
   }
   return Step::fail;

@@ -104,6 +104,7 @@ class Parser {
   // Programs.
   void begin_program(const Program& program) noexcept;
   Step run_program();
+  void run_whole_tokens() noexcept;
   Step run_op(Op op);
   Step run_ascii_double();
   Step run_container();
@@ -113,6 +114,7 @@ class Parser {
   Step begin_module_item();
 
   Step flush_part();
+  void keep_key_head() noexcept;
   Step told(bool go_on);
   Step fail(Errc code, std::string detail = {});
   Step fail_with_refusal();
@@ -150,8 +152,8 @@ class Parser {
   bool has_prefix_ = false;  // pending_.offset is set: an opcode before the key was read
   std::vector<std::byte> key_meta_;
   std::uint64_t key_meta_offset_ = 0;
-  std::array<std::byte, 64> key_head_{};  // for error messages
-  std::size_t key_head_size_ = 0;
+  std::span<const std::byte> key_;        // in this window, or in tokens_
+  std::array<std::byte, 64> key_head_{};  // for error messages, kept across feeds
   bool key_is_cut_ = false;
   bool in_record_ = false;
   std::uint64_t db_ = 0;

@@ -11,10 +11,45 @@ void Parser::begin_program(const Program& program) noexcept {
 }
 
 Step Parser::run_program() {
-  while (run_.op() != Op::end) {
+  while (true) {
+    run_whole_tokens();
+    if (run_.op() == Op::end) return Step::ok;
     if (const Step ran = run_op(run_.op()); ran != Step::ok) return ran;
   }
-  return Step::ok;
+}
+
+// Goes on as far as tokens are common and all there: most of a stream is read here. Whatever it
+// leaves, a cut, an error, a rare op, is for run_op().
+void Parser::run_whole_tokens() noexcept {
+  if (!tokens_.idle() || sub_step_ != 0) return;
+  const std::byte* at = tokens_.at();
+  const std::byte* const end = tokens_.end();
+  StringHead head;
+  std::uint64_t number = 0;
+  while (true) {
+    const std::byte* after = nullptr;
+    switch (run_.op()) {
+      case Op::loop: run_.enter_loop(); continue;
+      case Op::next: run_.end_round(); continue;
+      case Op::str:
+        if (read_string_head(at, end, head)) after = at + head.head_bytes + head.stored_bytes;
+        break;
+      case Op::fixed8:
+        if (end - at >= 8) after = at + 8;
+        break;
+      case Op::fixed16:
+        if (end - at >= 16) after = at + 16;
+        break;
+      case Op::count:
+      case Op::len: after = read_len(at, end, number); break;
+      default: break;
+    }
+    if (after == nullptr) break;
+    if (run_.op() == Op::count) run_.push_count(number);
+    at = after;
+    run_.next();
+  }
+  tokens_.move_to(at);
 }
 
 Step Parser::run_op(Op op) {

@@ -84,6 +84,7 @@ Step TokenReader::skip(std::uint64_t size) noexcept {
 }
 
 Step TokenReader::take_string_head() {
+  if (string_state_ == StringState::length && whole()) string_offset_ = here();
   while (string_state_ != StringState::payload) {
     std::uint64_t value = 0;
     bool special = false;
@@ -126,14 +127,6 @@ Step TokenReader::set_lzf_plain(std::uint64_t value) {
 }
 
 Step TokenReader::skip_string() {
-  // A short string that is all here needs none of the states.
-  if (string_state_ == StringState::length && whole() && left() > 0) {
-    const auto size = std::to_integer<std::size_t>(*at());
-    if (size < 0x40 && size < left()) {
-      advance(1 + size);
-      return Step::ok;
-    }
-  }
   if (string_state_ != StringState::payload) {
     if (const Step taken = take_string_head(); taken != Step::ok) return taken;
   }
@@ -143,6 +136,14 @@ Step TokenReader::skip_string() {
 }
 
 Step TokenReader::take_text(std::span<const std::byte>& text, std::uint64_t bytes_max) {
+  StringHead head;
+  if (idle() && read_string_head(at(), end(), head) && head.form == StringForm::raw &&
+      head.stored_bytes <= bytes_max) {
+    text = {at() + head.head_bytes, static_cast<std::size_t>(head.stored_bytes)};
+    advance(head.head_bytes);
+    move_to(text.data() + text.size());
+    return Step::ok;
+  }
   if (string_state_ != StringState::payload) {
     if (const Step taken = take_string_head(); taken != Step::ok) return taken;
     if (std::max(string_size_, string_plain_) > bytes_max) {

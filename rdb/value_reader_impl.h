@@ -55,6 +55,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
 
   // Program.
   Step run();
+  void run_whole_tokens();
   Step run_op(Op op);
   Step run_count(Part part);
   Step run_len(Part part);
@@ -74,11 +75,14 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
 
   // Strings.
   Step run_string(Part part);
+  bool whole_string(Part part, const StringHead& head);
   Step begin_string(Part part);
   Step read_string(Part part);
   Step read_raw(Part part);
   Step read_lzf(Part part);
   Step measure_lzf(Part part);
+  std::span<std::byte> room_to_expand();
+  Step fail_lzf();
   Step plain(Part part, std::span<const std::byte> bytes, bool first, bool last);
   Step text(Role role, const Text& text);
   Step end_text(Role role);

@@ -51,17 +51,41 @@ Step ValueReader::Impl::run_string(Part part) {
   return Step::ok;
 }
 
+// A string that is all here. False when it is to be read in parts, or was refused.
+bool ValueReader::Impl::whole_string(Part part, const StringHead& head) {
+  const bool wanted = head.plain_bytes == 0 || wants(part);
+  const auto stored = std::span(tokens_.at(), tokens_.left())
+                          .subspan(head.head_bytes, static_cast<std::size_t>(head.stored_bytes));
+  std::span<const std::byte> bytes = stored;
+  std::array<std::byte, integer_text_bytes> room;
+  if (head.form == StringForm::integer) bytes = integer_text(stored_integer(stored), room);
+  if (head.form == StringForm::lzf && wanted) {
+    if (head.plain_bytes > expanded_bytes) return false;
+    const std::span<std::byte> expanded = room_to_expand().first(head.plain_bytes);
+    if (!lzf_decompress(stored, expanded)) return false;  // what precedes the error comes first
+    bytes = expanded;
+  }
+  tokens_.advance(head.head_bytes);
+  tokens_.move_to(stored.data() + stored.size());
+  plain_bytes_ = head.form == StringForm::raw || wanted ? bytes.size() : head.plain_bytes;
+  string_first_ = true;
+  if (wanted) return plain(part, bytes, true, true) == Step::ok;
+  if (head.form == StringForm::lzf && lzf_measure(stored) != plain_bytes_) {
+    fail_lzf();
+    return false;
+  }
+  return end_text(role_of(part)) == Step::ok;
+}
+
 Step ValueReader::Impl::begin_string(Part part) {
   in_string_ = true;
   string_first_ = true;
   streaming_ = false;
   string_left_ = tokens_.stored_bytes();
   plain_bytes_ = tokens_.plain_bytes();
-  measuring_ = tokens_.form() == StringForm::lzf && !wants(part);
+  tokens_.set_token_offset(tokens_.string_offset());
+  measuring_ = tokens_.form() == StringForm::lzf && plain_bytes_ > 0 && !wants(part);
   if (measuring_) lzf_measure_.begin(string_left_, plain_bytes_);
-  if (options_.strict && part == Part::quicklist_node && !packed_node_ && plain_bytes_ == 0) {
-    return fail(Errc::bad_value, "a quicklist node without data");
-  }
   return Step::ok;
 }
 
@@ -73,6 +97,7 @@ Step ValueReader::Impl::read_string(Part part) {
   }
   std::span<const std::byte> stored;
   if (const Step taken = tokens_.take_bytes(string_left_, stored); taken != Step::ok) return taken;
+  tokens_.set_token_offset(tokens_.string_offset());
   std::array<std::byte, integer_text_bytes> room;
   const auto digits = integer_text(stored_integer(stored), room);
   plain_bytes_ = digits.size();
@@ -91,8 +116,7 @@ Step ValueReader::Impl::read_raw(Part part) {
 Step ValueReader::Impl::read_lzf(Part part) {
   std::span<const std::byte> stored = tokens_.take_part(string_left_);
   if (!streaming_ && string_left_ == 0 && plain_bytes_ <= expanded_bytes) {
-    if (!expanded_) expanded_ = std::make_unique<std::byte[]>(expanded_bytes);
-    const std::span<std::byte> expanded(expanded_.get(), plain_bytes_);
+    const std::span<std::byte> expanded = room_to_expand().first(plain_bytes_);
     if (lzf_decompress(stored, expanded)) return plain(part, expanded, true, true);
     // As when it comes in parts, what precedes the malformed element is judged first.
   }
@@ -105,22 +129,26 @@ Step ValueReader::Impl::read_lzf(Part part) {
       if (given != Step::ok) return given;
       string_first_ = false;
     }
-    if (lzf_.malformed()) {
-      return fail(Errc::bad_string,
-                  "LZF data does not expand to " + std::to_string(plain_bytes_) + " bytes");
-    }
+    if (lzf_.malformed()) return fail_lzf();
     if (lzf_.done()) return Step::ok;
     if (stored.empty()) return Step::more;
   }
 }
 
+std::span<std::byte> ValueReader::Impl::room_to_expand() {
+  if (!expanded_) expanded_ = std::make_unique<std::byte[]>(expanded_bytes);
+  return {expanded_.get(), expanded_bytes};
+}
+
+Step ValueReader::Impl::fail_lzf() {
+  return fail(Errc::bad_string,
+              "LZF data does not expand to " + std::to_string(plain_bytes_) + " bytes");
+}
+
 // Nobody wants to see it: whether it expands to what it says is known without expanding it.
 Step ValueReader::Impl::measure_lzf(Part part) {
   std::span<const std::byte> stored = tokens_.take_part(string_left_);
-  if (!lzf_measure_.feed(stored)) {
-    return fail(Errc::bad_string,
-                "LZF data does not expand to " + std::to_string(plain_bytes_) + " bytes");
-  }
+  if (!lzf_measure_.feed(stored)) return fail_lzf();
   return lzf_measure_.done() ? end_text(role_of(part)) : Step::more;
 }
 
@@ -158,6 +186,9 @@ Step ValueReader::Impl::plain(Part part, std::span<const std::byte> bytes, bool 
   switch (part) {
     case Part::quicklist_node:
       if (packed_node_) return blob(part, bytes, first, last);
+      if (plain_bytes_ == 0 && options_.strict) {
+        return fail(Errc::bad_value, "a quicklist node without data");
+      }
       [[fallthrough]];
     case Part::string:
     case Part::element:
@@ -303,6 +334,7 @@ bool ValueReader::Impl::on_item(const Item& item) {
 }
 
 bool ValueReader::Impl::item_text(Role role, const Item& item) {
+  if (role == Role::value && !options_.texts.has(role)) return true;
   if (!item.is_integer) {
     return text(role,
                 {.bytes = item.bytes, .size = item.size, .first = item.first, .last = item.last}) ==
