@@ -106,18 +106,32 @@ bool can_be_read(const CorpusFile& file) {
   return file.name.find("unknown-types") == std::string::npos;
 }
 
-/// Bytes of files without a checksum that mean nothing: any other byte there is as good.
-const std::map<std::string, std::vector<std::size_t>>& meaningless() {
-  static const std::map<std::string, std::vector<std::size_t>> all = {};
-  return all;
+/// Files without a checksum some bytes of which may be others without a difference, and why. In all
+/// other files a change that reads as the same data is a mistake.
+constexpr std::string_view repetition =
+    "LZF: another distance back into a repetition, the same text";
+const std::map<std::string, std::string_view>& indifferent_files() {
+  static const std::map<std::string, std::string_view> files = {
+      {"legacy/dictionary.rdb", repetition},
+      {"legacy/easily_compressible_string_key.rdb", repetition},
+      {"legacy/hash_as_ziplist.rdb", repetition},
+      {"legacy/parser_filters.rdb", repetition},
+      {"legacy/regular_sorted_set.rdb", "the 17th digit of a score, rounded away"},
+      {"legacy/sorted_set_as_ziplist.rdb", repetition},
+      {"legacy/ziplist_that_compresses_easily.rdb", repetition},
+      {"legacy/zipmap_that_compresses_easily.rdb", repetition},
+      {"valkey-assets/corrupt_ziplist.rdb", "inside of the value that is refused in any case"},
+      {"valkey-assets/encodings.rdb", repetition},
+      {"valkey-assets/encodings-rdb987.rdb", repetition},
+  };
+  return files;
 }
 
-void expect_known(const CorpusFile& file, const Tally& tally) {
-  const auto known = meaningless().find(file.name);
+void expect_indifferent(const CorpusFile& file, const Tally& tally) {
+  const bool may_be = indifferent_files().contains(file.name);
+  EXPECT_LE(tally.no_meaning, may_be ? tally.tried / 20 + 5 : 0) << file.name;
   for (const std::size_t at : tally.silent) {
-    EXPECT_TRUE(known != meaningless().end() &&
-                std::ranges::find(known->second, at) != known->second.end())
-        << "byte " << at << " of " << file.name << " means nothing";
+    EXPECT_TRUE(may_be) << "byte " << at << " of " << file.name << " means nothing";
   }
 }
 
@@ -156,7 +170,7 @@ void corrupt_corpus(std::size_t whole_bytes_max, std::size_t samples, int values
       EXPECT_EQ(tally.other_data + tally.no_meaning, 0u) << "the checksum did not tell";
       add(checked, tally);
     } else {
-      expect_known(file, tally);
+      expect_indifferent(file, tally);
       add(unchecked, tally);
     }
   }
@@ -164,7 +178,10 @@ void corrupt_corpus(std::size_t whole_bytes_max, std::size_t samples, int values
   print("without", unchecked);
 }
 
-TEST(Corruption, OfOneByteIsTold) { corrupt_corpus(1200, 60, 3); }
+TEST(Corruption, OfOneByteIsTold) { corrupt_corpus(1200, 15, 3); }
+
+// ctest -L soak: some ten minutes.
+TEST(Corruption, DISABLED_OfAnyByteIsTold) { corrupt_corpus(60'000, 4000, 4); }
 
 }  // namespace
 }  // namespace sluice::rdb::testing
