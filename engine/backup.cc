@@ -54,6 +54,14 @@ Result<void> judge_trailing(std::uint64_t bytes, bool from_server,
   return {};
 }
 
+/// The bytes are kept as they came, so the backup is as good as its source.
+void tell_undecodable(const engine::DigestReader& digest, const engine::ProgressMeter& meter) {
+  if (digest.undecodable() == 0) return;
+  meter.notice(
+      fmt::format("{} value(s) cannot be decoded, so this backup has no digest; the first: {}",
+                  digest.undecodable(), digest.first_problem()));
+}
+
 /// What a file knows of the server that wrote it.
 void complete_from_aux(BackupSource& source, const engine::StreamFacts& facts) {
   if (source.version.empty()) {
@@ -132,6 +140,8 @@ Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job
   meter.update(ingest.bytes(), ingest.facts().keys());
   manifest.source = std::move(*origin);
   engine::take_facts(manifest, ingest.facts());
+  engine::take_digest(manifest, ingest.digest());
+  tell_undecodable(ingest.digest(), meter);
   complete_from_aux(manifest.source, ingest.facts());
   manifest.source = engine::printable(manifest.source);
   manifest.finished_at_ms =

@@ -46,6 +46,7 @@ json::object json_summary(const BackupSummary& summary) {
           {"stored_bytes", summary.stored_bytes},
           {"new_bytes", summary.new_bytes},
           {"digest", json_optional(summary.digest)},
+          {"undecodable", summary.undecodable},
           {"started_at", format_time(summary.started_at_ms)},
           {"finished_at", format_time(summary.finished_at_ms)},
           {"seconds", summary.seconds},
@@ -93,6 +94,7 @@ std::string to_json(const std::vector<VerifyResult>& results) {
                     {"stored_bytes", result.stored_bytes},
                     {"raw_bytes", result.raw_bytes},
                     {"keys", result.keys},
+                    {"digest", engine::json_optional(result.digest)},
                     {"problems", boost::json::value_from(result.problems)},
                     {"problem_count", result.problem_count},
                     {"seconds", result.seconds}});

@@ -89,6 +89,9 @@ Manifest decode_object(const json::object& object) {
   if (const json::value& digest = object.at("digest"); !digest.is_null()) {
     manifest.digest = json::value_to<std::string>(digest);
   }
+  if (const json::value* undecodable = object.if_contains("undecodable")) {
+    manifest.undecodable = undecodable->to_number<std::uint64_t>();
+  }
   manifest.started_at_ms = decode_time(object.at("started_at_ms"));
   manifest.finished_at_ms = decode_time(object.at("finished_at_ms"));
   return manifest;
@@ -124,11 +127,11 @@ std::string encode(const Manifest& manifest) {
       {"module_aux", manifest.module_aux},
       {"aux", encode_aux(manifest.aux)},
       {"long_values", std::move(long_values)},
-      {"digest", nullptr},
+      {"digest", json_optional(manifest.digest)},
+      {"undecodable", manifest.undecodable},
       {"started_at_ms", manifest.started_at_ms},
       {"finished_at_ms", manifest.finished_at_ms},
   };
-  if (manifest.digest) object["digest"] = *manifest.digest;
   return json::serialize(object);
 }
 
@@ -179,6 +182,22 @@ void take_facts(Manifest& manifest, const StreamFacts& facts) {
     manifest.aux.emplace_back(escaped(key), escaped(value));
   }
   manifest.long_values = facts.long_values();
+}
+
+void take_digest(Manifest& manifest, const DigestReader& digest) {
+  manifest.digest = digest.digest();
+  manifest.undecodable = digest.undecodable();
+}
+
+std::optional<std::string> difference(const Manifest& manifest, const DigestReader& digest) {
+  if (!manifest.digest || !rdb::is_current_digest(*manifest.digest)) return std::nullopt;
+  if (digest.undecodable() > 0) {
+    return "a value cannot be decoded that could be when the backup was taken: " +
+           digest.first_problem();
+  }
+  if (digest.digest() == manifest.digest) return std::nullopt;
+  return fmt::format("digest: the manifest says {}, the data hold {}", *manifest.digest,
+                     digest.digest().value_or("none"));
 }
 
 std::vector<std::string> differences(const Manifest& manifest, const StreamFacts& facts) {

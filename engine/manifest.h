@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/digest_reader.h"
 #include "engine/stream_facts.h"
 #include "sluice/backup.h"
 #include "sluice/catalog.h"
@@ -33,7 +34,8 @@ struct Manifest {
   std::uint64_t module_aux = 0;
   std::vector<std::pair<std::string, std::string>> aux;  ///< Escaped.
   std::vector<LongValue> long_values;
-  std::optional<std::string> digest;
+  std::optional<std::string> digest;  ///< Of the dataset; null when it could not be taken.
+  std::uint64_t undecodable = 0;      ///< Values that could not be decoded for the digest.
   std::int64_t started_at_ms = 0;
   std::int64_t finished_at_ms = 0;
 };
@@ -48,9 +50,13 @@ struct Manifest {
 
 /// Fills in what the stream told.
 void take_facts(Manifest& manifest, const StreamFacts& facts);
+void take_digest(Manifest& manifest, const DigestReader& digest);
 
 /// What differs between the manifest and a second pass over the stream; empty when nothing does.
 [[nodiscard]] std::vector<std::string> differences(const Manifest& manifest,
                                                    const StreamFacts& facts);
+/// The same for the digest. Empty too when the manifest has none, or one of another definition.
+[[nodiscard]] std::optional<std::string> difference(const Manifest& manifest,
+                                                    const DigestReader& digest);
 
 }  // namespace sluice::engine

@@ -94,6 +94,7 @@ BackupSummary summarize(const storage::Repository& repository, const storage::Ba
           .stored_bytes = stored_bytes,
           .new_bytes = new_bytes,
           .digest = manifest.digest,
+          .undecodable = manifest.undecodable,
           .started_at_ms = manifest.started_at_ms,
           .finished_at_ms = manifest.finished_at_ms,
           .seconds = static_cast<double>(manifest.finished_at_ms - manifest.started_at_ms) / 1000,

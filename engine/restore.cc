@@ -5,11 +5,13 @@
 #include <boost/json.hpp>
 
 #include "engine/backup_stream.h"
+#include "engine/clock.h"
 #include "engine/errors.h"
 #include "engine/io_thread.h"
 #include "engine/json.h"
 #include "engine/progress_meter.h"
 #include "engine/repository_access.h"
+#include "engine/restore_proof.h"
 #include "engine/restore_stream.h"
 #include "engine/restore_target.h"
 
@@ -55,9 +57,12 @@ class RestoreRun {
         target_(std::move(target)),
         io_(io),
         job_(job),
-        ledger_(options.on_conflict),
+        options_(options),
+        written_(make_written()),
+        ledger_(options.on_conflict, written_.get()),
         writer_(*target_.connection, ledger_, writer_options(options, link)),
-        stream_(backup.manifest, options.on_conflict, limits(), ledger_, outlet()) {}
+        stream_(backup.manifest, options.on_conflict, limits(), ledger_, outlet(), written_.get()) {
+  }
 
   void run(engine::ProgressMeter& meter, RestoreResult& result) {
     rdb::Parser parser(stream_);
@@ -76,7 +81,8 @@ class RestoreRun {
     }
     result.raw_bytes = parser.offset();
     ledger_.report(result);
-    if (!result.interrupted) note_missing(result);
+    if (!result.interrupted) prove(meter, result);
+    if (!result.interrupted && !result.verified.value_or(false)) note_missing(result);
     if (!result.interrupted && !result.total.balanced()) {
       result.interrupted = Error{.stage = Stage::engine,
                                  .code = "ledger_gap",
@@ -85,6 +91,31 @@ class RestoreRun {
   }
 
  private:
+  /// Null when the restore is not to be proven, or cannot be.
+  std::unique_ptr<engine::WrittenDigest> make_written() {
+    if (options_.verify == Proof::never) return nullptr;
+    if (target_.keys > 0) {
+      if (options_.verify == Proof::always) why_unproven_ = "the target was not empty";
+      return nullptr;
+    }
+    if (!target_.knows_absolute_ttl()) {
+      why_unproven_ = "the target is too old to be told when a key expires";
+      return nullptr;
+    }
+    return std::make_unique<engine::WrittenDigest>(start_ms_);
+  }
+
+  void prove(engine::ProgressMeter& meter, RestoreResult& result) {
+    if (!why_unproven_.empty()) result.notes.push_back("not verified: " + why_unproven_);
+    if (!written_) return;
+    auto proof =
+        engine::prove_restore(options_.target, link_, *written_, start_ms_, io_, meter, job_);
+    result.verified = proof.verified;
+    result.digest = std::move(proof.digest);
+    result.interrupted = std::move(proof.stopped);
+    if (!proof.note.empty()) result.notes.push_back(std::move(proof.note));
+  }
+
   static net::TargetWriterOptions writer_options(const RestoreOptions& options,
                                                  const engine::ServerLink& link) {
     net::TargetWriterOptions writer;
@@ -155,6 +186,10 @@ class RestoreRun {
   engine::ReadyTarget target_;
   engine::IoThread& io_;
   const JobContext& job_;
+  const RestoreOptions& options_;
+  const std::int64_t start_ms_ = engine::unix_now_ms();
+  std::string why_unproven_;
+  std::unique_ptr<engine::WrittenDigest> written_;
   engine::RestoreLedger ledger_;
   std::optional<net::Error> broken_;
   net::TargetWriter writer_;

@@ -36,6 +36,7 @@ void RestoreLedger::on_reply(std::uint64_t tag, std::span<const std::byte> key,
 void RestoreLedger::on_key_reply(const CommandTag& tag, std::span<const std::byte> key,
                                  const net::Reply& reply) {
   Ledger& ledger = of(tag.type);
+  if (written_ != nullptr) written_->answered(!reply.is_error());
   if (!reply.is_error()) {
     ++ledger.written;
   } else if (policy_ == OnConflict::skip && reply.text.starts_with("BUSYKEY")) {
@@ -59,6 +60,7 @@ void RestoreLedger::on_function_reply(std::span<const std::byte> library, const 
 void RestoreLedger::on_unanswered(std::uint64_t tag, std::span<const std::byte> key) {
   const CommandTag about = CommandTag::unpack(tag);
   if (about.kind != CommandTag::Kind::key) return;
+  if (written_ != nullptr) written_->answered(false);
   ++of(about.type).failed;
   add_failure(about.db, rdb::escape(key), "sent, but its answer did not come");
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/written_digest.h"
 #include "net/target_writer.h"
 #include "rdb/value_type.h"
 #include "sluice/restore.h"
@@ -31,7 +32,10 @@ class RestoreLedger final : public net::ReplyHandler {
  public:
   static constexpr std::size_t failures_max = 1000;
 
-  explicit RestoreLedger(OnConflict policy) : policy_(policy) {}
+  /// `written` may be null; else it is told the answer to every key that was sent, and outlives
+  /// this.
+  explicit RestoreLedger(OnConflict policy, WrittenDigest* written = nullptr)
+      : policy_(policy), written_(written) {}
 
   void count_read(rdb::LogicalType type) { ++of(type).read; }
   void count_expired(rdb::LogicalType type) { ++of(type).expired; }
@@ -57,6 +61,7 @@ class RestoreLedger final : public net::ReplyHandler {
   void on_function_reply(std::span<const std::byte> library, const net::Reply& reply);
 
   OnConflict policy_;
+  WrittenDigest* written_;
   std::array<Ledger, rdb::logical_type_count> types_{};
   std::uint64_t functions_ = 0;
   std::uint64_t functions_failed_ = 0;

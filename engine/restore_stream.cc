@@ -25,12 +25,13 @@ std::string library_name(std::span<const std::byte> source) {
 }  // namespace
 
 RestoreStream::RestoreStream(const Manifest& manifest, OnConflict policy, Target target,
-                             RestoreLedger& ledger, CommandOutlet outlet)
+                             RestoreLedger& ledger, CommandOutlet outlet, WrittenDigest* written)
     : manifest_(manifest),
       policy_(policy),
       target_(target),
       ledger_(ledger),
-      outlet_(std::move(outlet)) {}
+      outlet_(std::move(outlet)),
+      written_(written) {}
 
 // Scripts of servers up to 6.2, so that EVALSHA goes on working.
 bool RestoreStream::on_aux(std::span<const std::byte> key, std::span<const std::byte> value) {
@@ -112,6 +113,7 @@ bool RestoreStream::on_record_begin(const rdb::RecordHeader& record) {
   value_bytes_left_ = take_long_value_bytes();
   value_.clear();
   fate_ = Fate::send_whole;
+  if (written_ != nullptr) written_->begin(record_, *header());
   return value_bytes_left_ == 0 || begin_long_value(value_bytes_left_);
 }
 
@@ -125,6 +127,7 @@ bool RestoreStream::begin_long_value(std::uint64_t value_bytes) {
 
 bool RestoreStream::on_value_part(std::span<const std::byte> part) {
   StreamFacts::on_value_part(part);
+  if (fate_ != Fate::drop && written_ != nullptr) written_->add(part);
   switch (fate_) {
     case Fate::drop: return true;
     case Fate::send_whole:
@@ -157,6 +160,7 @@ bool RestoreStream::on_record_end(std::uint64_t offset) {
     batch_.arg_part(value_);
   }
   end_command();
+  if (written_ != nullptr) written_->sent();
   fate_ = Fate::drop;
   return batch_.size_bytes() < batch_bytes || flush();
 }
@@ -169,6 +173,7 @@ void RestoreStream::begin_command(std::uint64_t value_bytes) {
   const std::uint64_t size = sane ? payload_->size(value_bytes) : most;
   if (size > target_.bulk_bytes_max) {
     fate_ = Fate::drop;
+    if (written_ != nullptr) written_->not_sent();
     refuse(
         fmt::format("the value takes {} bytes, the target accepts {}: raise proto-max-bulk-len "
                     "there (CONFIG SET proto-max-bulk-len {})",

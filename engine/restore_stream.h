@@ -10,6 +10,7 @@
 #include "engine/manifest.h"
 #include "engine/restore_ledger.h"
 #include "engine/stream_facts.h"
+#include "engine/written_digest.h"
 #include "net/command_batch.h"
 #include "rdb/dump.h"
 #include "sluice/restore.h"
@@ -36,8 +37,9 @@ class RestoreStream final : public StreamFacts {
     std::uint64_t bulk_bytes_max = 0;
   };
 
+  /// `written` may be null; else it is told of every key that is sent, and outlives this.
   RestoreStream(const Manifest& manifest, OnConflict policy, Target target, RestoreLedger& ledger,
-                CommandOutlet outlet);
+                CommandOutlet outlet, WrittenDigest* written = nullptr);
 
   bool on_aux(std::span<const std::byte> key, std::span<const std::byte> value) override;
   bool on_function(std::span<const std::byte> source) override;
@@ -74,6 +76,7 @@ class RestoreStream final : public StreamFacts {
   Target target_;
   RestoreLedger& ledger_;
   CommandOutlet outlet_;
+  WrittenDigest* written_;
   net::CommandBatch batch_;
   std::optional<std::uint64_t> db_;  // selected, or tried
   bool db_usable_ = false;

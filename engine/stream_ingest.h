@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/chunk_cutter.h"
-#include "engine/stream_facts.h"
+#include "engine/digest_reader.h"
 #include "rdb/parser.h"
 #include "sluice/result.h"
 #include "storage/backup_writer.h"
@@ -15,7 +15,7 @@
 namespace sluice::engine {
 
 /// Checks an RDB stream while it arrives and stores it byte for byte, cut at record borders
-/// (layout stream).
+/// (layout stream). Takes the dataset digest on the way.
 ///
 /// Memory:  one chunk, beside what parser and writer hold.
 /// Threads: one at a time.
@@ -31,18 +31,19 @@ class StreamIngest {
   [[nodiscard]] Result<void> finish();
 
   [[nodiscard]] const StreamFacts& facts() const noexcept { return handler_; }
+  [[nodiscard]] const DigestReader& digest() const noexcept { return handler_.digest(); }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return parser_.offset(); }
   [[nodiscard]] std::uint64_t trailing_bytes() const noexcept { return trailing_bytes_; }
 
  private:
-  class BorderHandler final : public StreamFacts {
+  class BorderHandler final : public FactsAndDigest {
    public:
     bool on_database(std::uint64_t db) override {
       db_ = db;
       return true;
     }
     bool on_record_end(std::uint64_t offset) override {
-      StreamFacts::on_record_end(offset);
+      FactsAndDigest::on_record_end(offset);
       cutter.on_border(offset, keys(), db_);
       return true;
     }

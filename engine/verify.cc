@@ -1,4 +1,5 @@
 #include "engine/backup_stream.h"
+#include "engine/digest_reader.h"
 #include "engine/errors.h"
 #include "engine/progress_meter.h"
 #include "engine/repository_access.h"
@@ -28,11 +29,11 @@ void check_objects(const storage::Repository& repository, const engine::OpenBack
   result.stored_bytes = stats->bytes;
 }
 
-/// The RDB itself, against its CRC64 and the counts in the manifest.
+/// The RDB itself, against its CRC64, and the counts and the digest in the manifest.
 Result<void> check_stream(const storage::Repository& repository, const engine::OpenBackup& backup,
                           VerifyResult& result, engine::ProgressMeter& meter,
                           const JobContext& job) {
-  engine::StreamFacts facts;
+  engine::FactsAndDigest facts;
   rdb::Parser parser(facts);
   meter.set_total(backup.manifest.raw_bytes);
   const auto read = engine::read_back(repository, backup, parser, job, [&]() -> Result<void> {
@@ -48,6 +49,10 @@ Result<void> check_stream(const storage::Repository& repository, const engine::O
   }
   for (std::string& difference : engine::differences(backup.manifest, facts)) {
     add_problem(result, "backup " + result.id + ": " + std::move(difference));
+  }
+  result.digest = facts.digest().digest();
+  if (auto other = engine::difference(backup.manifest, facts.digest())) {
+    add_problem(result, "backup " + result.id + ": " + std::move(*other));
   }
   return {};
 }

@@ -58,7 +58,7 @@ struct ReadOptions {
 /// Threads: none; one reader, one thread at a time.
 class ValueReader {
  public:
-  static constexpr std::uint64_t duplicates_tracked_max = 2 << 20;
+  static constexpr std::uint64_t duplicates_tracked_max = 3 << 19;
 
   explicit ValueReader(ValueHandler& handler, ReadOptions options = {});
   ~ValueReader();

@@ -40,6 +40,9 @@ Verb add_show(CLI::App& app, const Globals& globals);
 Verb add_verify(CLI::App& app, const Globals& globals);
 Verb add_restore(CLI::App& app, const Globals& globals);
 Verb add_check(CLI::App& app, const Globals& globals);
+Verb add_export(CLI::App& app, const Globals& globals);
+Verb add_get(CLI::App& app, const Globals& globals);
+Verb add_digest(CLI::App& app, const Globals& globals);
 
 /// Says on stderr why a job failed, as JSON on stdout too when that was asked for, and gives the
 /// exit code.

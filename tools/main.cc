@@ -63,6 +63,12 @@ int run(int argc, char** argv) {
       {"restore",
        add_restore(*app.add_subcommand("restore", "Put a backup into a live server"), globals)},
       {"check", add_check(*app.add_subcommand("check", "Validate an RDB file"), globals)},
+      {"export",
+       add_export(*app.add_subcommand("export", "Write a dataset as JSON lines, commands or CSV"),
+                  globals)},
+      {"get", add_get(*app.add_subcommand("get", "Print the value of one key"), globals)},
+      {"digest",
+       add_digest(*app.add_subcommand("digest", "Take the digest of a dataset"), globals)},
   };
   try {
     app.parse(argc, argv);

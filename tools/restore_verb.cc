@@ -22,6 +22,8 @@ struct Options {
   std::string on_conflict = "refuse";
   bool flush = false;
   bool yes = false;
+  bool verify = false;
+  bool no_verify = false;
   ServerOptions server;
 };
 
@@ -29,6 +31,11 @@ OnConflict policy(const std::string& name) {
   if (name == "replace") return OnConflict::replace;
   if (name == "skip") return OnConflict::skip;
   return OnConflict::refuse;
+}
+
+Proof proof(const Options& options) {
+  if (options.no_verify) return Proof::never;
+  return options.verify ? Proof::always : Proof::automatic;
 }
 
 /// Asks on the terminal; without one, --yes is needed.
@@ -53,6 +60,8 @@ void print(const RestoreResult& result) {
   fmt::print("{} -> {} in {}\n", result.backup, result.target, human_seconds(result.seconds));
   print_table({"TYPE", ">READ", ">WRITTEN", ">SKIPPED", ">EXPIRED", ">FAILED"}, rows);
   if (result.functions > 0) fmt::print("function libraries: {}\n", result.functions);
+  if (result.verified) fmt::print("verified: {}\n", *result.verified ? "yes" : "NO");
+  if (result.digest) fmt::print("digest: {}\n", *result.digest);
   for (const std::string& note : result.notes) fmt::print("note: {}\n", note);
   for (const RestoreFailure& failure : result.failures) {
     fmt::print("failed: db {} \"{}\": {}\n", failure.db, failure.key, failure.message);
@@ -73,6 +82,7 @@ int finish(const RestoreResult& result, const Globals& globals) {
     said.json = false;  // stdout has the result already
     return report(*result.interrupted, said);
   }
+  if (result.verified && !*result.verified) return exit_code::different;
   const bool incomplete =
       result.total.failed > 0 || result.total.skipped > 0 || result.functions_failed > 0;
   return incomplete ? exit_code::incomplete : exit_code::done;
@@ -95,6 +105,7 @@ int run(const Options& options, const Globals& globals) {
   job.target = std::move(*address);
   job.on_conflict = policy(options.on_conflict);
   job.flush = options.flush;
+  job.verify = proof(options);
   job.io = globals.io_backend();
   Result<RestoreResult> result;
   {
@@ -121,6 +132,10 @@ Verb add_restore(CLI::App& app, const Globals& globals) {
       ->capture_default_str();
   app.add_flag("--flush", options->flush, "Empty the target first: all databases, and functions");
   app.add_flag("--yes", options->yes, "Do not ask before --flush");
+  auto* verify =
+      app.add_flag("--verify", options->verify,
+                   "Read back what the target holds and compare; on by default when it was empty");
+  app.add_flag("--no-verify", options->no_verify, "Do not")->excludes(verify);
   add_server_options(app, options->server, "target");
   return [options, &globals] { return run(*options, globals); };
 }

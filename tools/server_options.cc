@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <optional>
+#include <utility>
 
 namespace sluice::tools {
 namespace {
@@ -72,6 +73,20 @@ Result<ServerAddress> make_address(const std::string& uri, const ServerOptions& 
     if (address.password) break;
   }
   return address;
+}
+
+Result<Place> make_place(const std::string& name, const ServerOptions& options,
+                         const Globals& globals) {
+  Place place;
+  place.name = name;
+  place.repository = globals.repository;
+  place.io = globals.io_backend();
+  if (is_server_uri(name)) {
+    auto address = make_address(name, options, "source");
+    if (!address) return std::unexpected(address.error());
+    place.server = std::move(*address);
+  }
+  return place;
 }
 
 }  // namespace sluice::tools

@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "cli.h"
+#include "sluice/place.h"
 #include "sluice/result.h"
 #include "sluice/server.h"
 
@@ -23,5 +25,9 @@ void add_server_options(CLI::App& app, ServerOptions& options, const std::string
 [[nodiscard]] Result<ServerAddress> make_address(const std::string& uri,
                                                  const ServerOptions& options,
                                                  const std::string& side);
+
+/// The place of that name, with what it takes to get in when it is a live server.
+[[nodiscard]] Result<Place> make_place(const std::string& name, const ServerOptions& options,
+                                       const Globals& globals);
 
 }  // namespace sluice::tools

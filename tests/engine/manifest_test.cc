@@ -45,6 +45,9 @@ TEST(Manifest, KeepsTheDigestsPlace) {
   Manifest manifest = example();
   manifest.digest = "00ff";
   EXPECT_EQ(decode_manifest(encode(manifest), "x")->digest, "00ff");
+  EXPECT_EQ(decode_manifest(encode(manifest), "x")->undecodable, 0U);
+  manifest.undecodable = 3;
+  EXPECT_EQ(decode_manifest(encode(manifest), "x")->undecodable, 3U);
 }
 
 TEST(Manifest, TextOfAHostileDumpStaysReadableAndHarmless) {

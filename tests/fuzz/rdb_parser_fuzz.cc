@@ -36,7 +36,8 @@ class ValueSink final : public EventDigest {
     return EventDigest::on_header(header);
   }
   bool on_record_begin(const RecordHeader& record) override {
-    seen_.restart();
+    seen_.end();
+    seen_.digest = 0;
     refusal_.reset();
     reader_.begin(record, header_);
     return EventDigest::on_record_begin(record);
@@ -47,6 +48,7 @@ class ValueSink final : public EventDigest {
   }
   bool on_record_end(std::uint64_t offset) override {
     if (!refusal_) judge(reader_.end());
+    seen_.end();
     values = values * 31 + seen_.digest;
     if (refusal_) refusals.push_back(*refusal_);
     return EventDigest::on_record_end(offset);

@@ -9,12 +9,14 @@
 
 namespace sluice::rdb::fuzz {
 
-/// All events of values folded into one number, in which the cuts of texts leave no trace.
+/// All events of values folded into one number, in which the cuts of texts leave no trace. A text
+/// that does not end does not count: how much of it comes before an error depends on the cuts.
 class ValueDigest final : public ValueHandler {
  public:
   bool on_text(Role role, const Text& text) override {
     if (text.first != !in_text_) __builtin_abort();
     if (text.first) {
+      before_ = digest;
       left_ = text.size;
       add(role, text.size);
     }
@@ -33,11 +35,10 @@ class ValueDigest final : public ValueHandler {
     return add(role, id.ms) && add(role, id.seq);
   }
 
-  /// A value begins, whatever became of the one before. The digest goes on.
-  void begin() { in_text_ = false; }
-  void restart() {
+  /// The value has ended, or was refused.
+  void end() {
+    if (in_text_) digest = before_;
     in_text_ = false;
-    digest = 0;
   }
 
   std::uint64_t digest = 0;
@@ -49,6 +50,7 @@ class ValueDigest final : public ValueHandler {
     return true;
   }
 
+  std::uint64_t before_ = 0;
   bool in_text_ = false;
   std::uint64_t left_ = 0;
 };

@@ -40,6 +40,7 @@ Verdict read(const RecordHeader& record, const Header& header, std::span<const s
   const auto ended = reader.end();
   if (verdict.error && ended.error() != *verdict.error) std::abort();
   if (!ended) verdict.error = ended.error();
+  seen.end();
   verdict.digest = seen.digest;
   return verdict;
 }

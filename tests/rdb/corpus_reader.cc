@@ -45,7 +45,7 @@ bool StreamReading::Sink::on_module_aux(std::uint64_t module_id, std::uint64_t w
 }
 bool StreamReading::Sink::on_record_begin(const RecordHeader& record) {
   owner_.refused_ = false;
-  owner_.values_.begin();
+  owner_.values_.end();
   owner_.reader_.begin(record, owner_.header_);
   return owner_.frame_.on_record_begin(record);
 }
@@ -55,6 +55,7 @@ bool StreamReading::Sink::on_value_part(std::span<const std::byte> part) {
 }
 bool StreamReading::Sink::on_record_end(std::uint64_t offset) {
   owner_.judge(owner_.reader_.end());
+  owner_.values_.end();
   owner_.value_digests.push_back(owner_.values_.digest);
   return owner_.frame_.on_record_end(offset);
 }

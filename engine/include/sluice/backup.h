@@ -34,7 +34,8 @@ struct BackupSummary {
   std::uint64_t raw_bytes = 0;                 ///< Of the RDB.
   std::uint64_t stored_bytes = 0;              ///< What restoring it reads.
   std::uint64_t new_bytes = 0;                 ///< What this backup added to the repository.
-  std::optional<std::string> digest;           ///< Of the dataset; not computed yet.
+  std::optional<std::string> digest;           ///< Of the dataset (docs/digest.md).
+  std::uint64_t undecodable = 0;  ///< Values that cannot be decoded: there is no digest then.
   std::int64_t started_at_ms = 0;
   std::int64_t finished_at_ms = 0;
   double seconds = 0;
@@ -51,7 +52,8 @@ struct BackupOptions {
   IoBackend io = IoBackend::automatic;
 };
 
-/// Takes one backup now: receives the snapshot as a replica, checks it while it arrives, stores it.
+/// Takes one backup now: receives the snapshot as a replica, checks it while it arrives, takes its
+/// digest, stores it.
 ///
 /// Errors:     Stage::net when the source refuses or falls silent, Stage::rdb when what it sends is
 ///             malformed, Stage::storage for the repository. After an error nothing is listed.

@@ -52,13 +52,15 @@ struct VerifyResult {
   std::uint64_t stored_bytes = 0;  ///< Read and checked.
   std::uint64_t raw_bytes = 0;     ///< Parsed.
   std::uint64_t keys = 0;
+  std::optional<std::string> digest;  ///< As computed now.
   std::vector<std::string> problems;  ///< One line each; the first hundred.
   std::uint64_t problem_count = 0;
   double seconds = 0;
 };
 
 /// Reads every byte of each backup back: checksums of packs and chunks, decoding, the RDB's own
-/// framing and CRC64, and the counts in the manifest. A damaged backup is a result, not an error.
+/// framing and CRC64, and the counts and the digest in the manifest. A damaged backup is a result,
+/// not an error.
 [[nodiscard]] Result<std::vector<VerifyResult>> verify(const VerifyOptions& options,
                                                        const JobContext& job);
 

@@ -18,12 +18,20 @@ enum class OnConflict : std::uint8_t {
   skip,     ///< A key that exists is left alone and counted as skipped.
 };
 
+/// Whether a restore is proven by digest once it is done (docs/digest.md).
+enum class Proof : std::uint8_t {
+  automatic,  ///< When the target is empty, or was emptied.
+  always,     ///< A target that is not empty is not proven either, but that is said.
+  never,
+};
+
 struct RestoreOptions {
   std::string repository;
   std::string backup;  ///< As for show().
   ServerAddress target;
   OnConflict on_conflict = OnConflict::refuse;
   bool flush = false;  ///< Empty the target first. The caller has asked whoever must be asked.
+  Proof verify = Proof::automatic;
   std::uint64_t inflight_bytes_max = 32ULL << 20;
   IoBackend io = IoBackend::automatic;
 };
@@ -63,14 +71,17 @@ struct RestoreResult {
   std::vector<RestoreFailure> failures;  ///< The first thousand.
   std::uint64_t failure_count = 0;
   std::vector<std::string> notes;  ///< What is not carried over, one line each.
-  std::optional<bool> verified;    ///< By digest; not done yet.
-  std::optional<std::string> digest;
+  /// Whether the target holds what was written; null when that was not proven, and the notes say
+  /// why if it was to be.
+  std::optional<bool> verified;
+  std::optional<std::string> digest;  ///< Of all that the target holds, when it was read back.
   double seconds = 0;
   /// Set when the restore ended early: the counts then tell how far it got.
   std::optional<Error> interrupted;
 };
 
-/// Puts a backup into a live server by pipelined RESTORE commands.
+/// Puts a backup into a live server by pipelined RESTORE commands, and proves it: reads back, as a
+/// replica, what the target then holds.
 ///
 /// Errors: when nothing was written: no such backup, a target that cannot be reached, lacks a
 ///         permission or holds keys ("target_not_empty"). Once keys were sent a failure is in the
