@@ -100,6 +100,7 @@ struct Text {
 ///             module_double)*
 ///
 /// What older stream encodings lack is filled in as a current server does when it loads them.
+/// Events before an error do not depend on the cut, but for how much of a text that it is in comes.
 /// Returning false stops the reader with Errc::stopped. What is not overridden is ignored.
 class ValueHandler {
  public:

@@ -157,8 +157,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   bool measuring_ = false;
   bool streaming_ = false;  // LZF that comes in parts
   bool string_first_ = true;
-  std::uint64_t string_offset_ = 0;  // in the stream
-  std::uint64_t string_left_ = 0;    // stored bytes
+  std::uint64_t string_left_ = 0;  // stored bytes
   std::uint64_t plain_bytes_ = 0;
   LzfStream lzf_;
   LzfMeasure lzf_measure_;

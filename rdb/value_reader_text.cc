@@ -44,9 +44,7 @@ ValueReader::Impl::Impl(ValueHandler& handler, ReadOptions options)
 
 Step ValueReader::Impl::run_string(Part part) {
   if (!in_string_) {
-    if (tokens_.idle()) string_offset_ = tokens_.here();
     if (const Step taken = tokens_.take_string_head(); taken != Step::ok) return taken;
-    tokens_.set_token_offset(string_offset_);  // where errors in it are said to be
     if (const Step begun = begin_string(part); begun != Step::ok) return begun;
   }
   const Step read = read_string(part);
@@ -91,6 +89,7 @@ Step ValueReader::Impl::begin_string(Part part) {
   streaming_ = false;
   string_left_ = tokens_.stored_bytes();
   plain_bytes_ = tokens_.plain_bytes();
+  tokens_.set_token_offset(tokens_.string_offset());  // that errors in it name, as when it is whole
   measuring_ = tokens_.form() == StringForm::lzf && plain_bytes_ > 0 && !wants(part);
   if (measuring_) lzf_measure_.begin(string_left_, plain_bytes_);
   if (options_.strict && part == Part::quicklist_node && !packed_node_ && plain_bytes_ == 0) {
@@ -107,7 +106,7 @@ Step ValueReader::Impl::read_string(Part part) {
   }
   std::span<const std::byte> stored;
   if (const Step taken = tokens_.take_bytes(string_left_, stored); taken != Step::ok) return taken;
-  tokens_.set_token_offset(string_offset_);
+  tokens_.set_token_offset(tokens_.string_offset());
   std::array<std::byte, integer_text_bytes> room;
   const auto digits = integer_text(stored_integer(stored), room);
   plain_bytes_ = digits.size();
