@@ -60,6 +60,7 @@ bool ValueReader::Impl::whole_string(Part part, const StringHead& head) {
                                           static_cast<std::size_t>(head.stored_bytes));
   tokens_.move_to(stored.data() + stored.size());
   plain_bytes_ = head.plain_bytes;
+  if (options_.sizes && tell_size(part, head.form, stored) != Step::ok) return false;
   if (!wanted) {
     const bool sound = head.form != StringForm::lzf || lzf_measure(stored) == plain_bytes_;
     if (!sound) fail_lzf();
@@ -80,6 +81,16 @@ bool ValueReader::Impl::whole_string(Part part, const StringHead& head) {
   return plain(part, digits, true, true) == Step::ok;
 }
 
+Step ValueReader::Impl::tell_size(Part part, StringForm form, std::span<const std::byte> stored) {
+  std::uint64_t bytes = plain_bytes_;
+  const bool is_integer = form == StringForm::integer;
+  if (is_integer) {
+    std::array<std::byte, integer_text_bytes> room;
+    bytes = integer_text(stored_integer(stored), room).size();
+  }
+  return told(handler_.on_string({.part = part, .bytes = bytes, .is_integer = is_integer}));
+}
+
 Step ValueReader::Impl::begin_string(Part part) {
   in_string_ = true;
   string_first_ = true;
@@ -88,7 +99,8 @@ Step ValueReader::Impl::begin_string(Part part) {
   plain_bytes_ = tokens_.plain_bytes();
   measuring_ = tokens_.form() == StringForm::lzf && plain_bytes_ > 0 && !wants(part);
   if (measuring_) lzf_measure_.begin(string_left_, plain_bytes_);
-  return Step::ok;
+  const bool size_known = tokens_.form() != StringForm::integer;
+  return options_.sizes && size_known ? tell_size(part, tokens_.form(), {}) : Step::ok;
 }
 
 Step ValueReader::Impl::read_string(Part part) {
@@ -99,6 +111,10 @@ Step ValueReader::Impl::read_string(Part part) {
   }
   std::span<const std::byte> stored;
   if (const Step taken = tokens_.take_bytes(string_left_, stored); taken != Step::ok) return taken;
+  if (options_.sizes) {
+    const Step told = tell_size(part, StringForm::integer, stored);
+    if (told != Step::ok) return told;
+  }
   std::array<std::byte, integer_text_bytes> room;
   const auto digits = integer_text(stored_integer(stored), room);
   plain_bytes_ = digits.size();

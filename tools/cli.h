@@ -39,6 +39,7 @@ Verb add_list(CLI::App& app, const Globals& globals);
 Verb add_show(CLI::App& app, const Globals& globals);
 Verb add_verify(CLI::App& app, const Globals& globals);
 Verb add_restore(CLI::App& app, const Globals& globals);
+Verb add_analyze(CLI::App& app, const Globals& globals);
 Verb add_check(CLI::App& app, const Globals& globals);
 
 /// Says on stderr why a job failed, as JSON on stdout too when that was asked for, and gives the

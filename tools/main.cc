@@ -63,6 +63,8 @@ int run(int argc, char** argv) {
       {"restore",
        add_restore(*app.add_subcommand("restore", "Put a backup into a live server"), globals)},
       {"check", add_check(*app.add_subcommand("check", "Validate an RDB file"), globals)},
+      {"analyze",
+       add_analyze(*app.add_subcommand("analyze", "Tell what a dataset is made of"), globals)},
   };
   try {
     app.parse(argc, argv);
