@@ -8,6 +8,7 @@
 #include "engine/json.h"
 #include "engine/progress_meter.h"
 #include "engine/value_check.h"
+#include "rdb/digest.h"
 #include "rdb/module_id.h"
 #include "rdb/parser.h"
 
@@ -44,18 +45,54 @@ void take_facts(CheckResult& result, const engine::StreamFacts& facts) {
   if (facts.trailer() && facts.trailer()->checksum == rdb::Trailer::Checksum::ok) result.crc = "ok";
 }
 
-/// Counts the types of modules.
-class ModuleCounter final : public rdb::ValueHandler {
+/// Counts the types of modules, and passes on what is read to a digest when there is one.
+class CheckedValues final : public rdb::ValueHandler {
  public:
-  explicit ModuleCounter(std::map<std::string, std::uint64_t>& modules) : modules_(modules) {}
+  CheckedValues(std::map<std::string, std::uint64_t>& modules, rdb::DatasetDigest* digest)
+      : modules_(modules), digest_(digest) {}
 
+  bool on_text(rdb::Role role, const rdb::Text& text) override {
+    return digest_ == nullptr || digest_->on_text(role, text);
+  }
   bool on_number(rdb::Role role, std::uint64_t number) override {
     if (role == rdb::Role::module_id) ++modules_[rdb::module_name(number)];
-    return true;
+    return digest_ == nullptr || digest_->on_number(role, number);
+  }
+  bool on_real(rdb::Role role, double number) override {
+    return digest_ == nullptr || digest_->on_real(role, number);
+  }
+  bool on_stream_id(rdb::Role role, rdb::StreamId id) override {
+    return digest_ == nullptr || digest_->on_stream_id(role, id);
   }
 
  private:
   std::map<std::string, std::uint64_t>& modules_;
+  rdb::DatasetDigest* digest_;
+};
+
+/// Looks into the values, and tells the digest which record they are of.
+class DeepCheck final : public engine::ValueCheck {
+ public:
+  DeepCheck(CheckResult& result, rdb::DatasetDigest* digest)
+      : ValueCheck(values_,
+                   {.texts = digest == nullptr ? rdb::Roles() : rdb::Roles::all(), .strict = true},
+                   [&result](const rdb::Error& error) { add_error(result, error); }),
+        values_(result.modules, digest),
+        digest_(digest) {}
+
+  bool on_record_begin(const rdb::RecordHeader& record) override {
+    if (digest_ != nullptr) digest_->begin(record);
+    return ValueCheck::on_record_begin(record);
+  }
+  bool on_record_end(std::uint64_t offset) override {
+    const bool go_on = ValueCheck::on_record_end(offset);
+    if (digest_ != nullptr && !value_refused()) digest_->end();
+    return go_on;
+  }
+
+ private:
+  CheckedValues values_;
+  rdb::DatasetDigest* digest_;
 };
 
 /// Feeds the file to the parser, to its end or to the first error that cannot be stepped over.
@@ -89,10 +126,10 @@ Result<CheckResult> check(const CheckOptions& options, const JobContext& job) {
   if (!input) return std::unexpected(input.error());
 
   CheckResult result;
-  ModuleCounter modules(result.modules);
+  rdb::DatasetDigest digest;
+  const bool decode = options.depth == CheckDepth::decode;
   engine::StreamFacts frame;
-  engine::ValueCheck values(modules, {.texts = {}, .strict = true},
-                            [&](const rdb::Error& error) { add_error(result, error); });
+  DeepCheck values(result, decode ? &digest : nullptr);
   engine::StreamFacts& facts = options.depth == CheckDepth::frame ? frame : values;
   rdb::Parser parser(facts);
   if (auto parsed = parse(*input, parser, result, job); !parsed) {
@@ -102,6 +139,7 @@ Result<CheckResult> check(const CheckOptions& options, const JobContext& job) {
   result.bytes = parser.offset();
   result.unchecked = values.unchecked();
   take_facts(result, facts);
+  if (decode && result.ok) result.digest = to_string(digest.value());
   return result;
 }
 

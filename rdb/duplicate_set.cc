@@ -33,37 +33,27 @@ void DuplicateSet::clear() {
   }
 }
 
-bool DuplicateSet::insert(std::uint64_t hash) {
-  hash += hash == 0 ? 1 : 0;  // 0 marks a free slot
-  if (!in_table_) {
-    const auto known = std::span(small_).first(size_);
-    if (std::ranges::find(known, hash) != known.end()) return false;
-    if (size_ < small_max) {
-      small_[size_++] = hash;
-      return true;
+bool DuplicateSet::move_to_table(std::uint64_t hash) {
+  in_table_ = true;
+  if (table_.empty()) table_.resize(64);
+  for (const std::uint64_t known : small_) place(known);
+  return insert_into_table(hash);
+}
+
+bool DuplicateSet::insert_into_table(std::uint64_t hash) {
+  if (size_ * 4 >= table_.size() * 3) {
+    std::vector<std::uint64_t> before(table_.size() * 2);
+    before.swap(table_);
+    for (const std::uint64_t known : before) {
+      if (known != 0) place(known);
     }
   }
-  if (!in_table_ || size_ * 4 >= table_.size() * 3) grow();
-  if (!insert_into_table(hash)) return false;
+  if (!place(hash)) return false;
   ++size_;
   return true;
 }
 
-void DuplicateSet::grow() {
-  if (!in_table_) {
-    in_table_ = true;
-    if (table_.empty()) table_.resize(64);
-    for (const std::uint64_t hash : small_) insert_into_table(hash);
-    if (size_ * 4 < table_.size() * 3) return;
-  }
-  std::vector<std::uint64_t> before(table_.size() * 2);
-  before.swap(table_);
-  for (const std::uint64_t hash : before) {
-    if (hash != 0) insert_into_table(hash);
-  }
-}
-
-bool DuplicateSet::insert_into_table(std::uint64_t hash) noexcept {
+bool DuplicateSet::place(std::uint64_t hash) noexcept {
   const std::size_t mask = table_.size() - 1;
   for (std::size_t slot = hash & mask;; slot = (slot + 1) & mask) {
     if (table_[slot] == hash) return false;

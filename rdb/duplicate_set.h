@@ -19,7 +19,16 @@ class DuplicateSet {
   /// Forgets all elements.
   void clear();
   /// False when it was there already.
-  [[nodiscard]] bool insert(std::uint64_t hash);
+  [[nodiscard]] bool insert(std::uint64_t hash) {
+    hash += hash == 0 ? 1 : 0;  // 0 marks a free slot
+    if (in_table_) return insert_into_table(hash);
+    for (std::size_t i = 0; i < size_; ++i) {
+      if (small_[i] == hash) return false;
+    }
+    if (size_ == small_max) return move_to_table(hash);
+    small_[size_++] = hash;
+    return true;
+  }
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
   [[nodiscard]] static std::uint64_t hash(std::span<const std::byte> element) noexcept;
@@ -28,8 +37,9 @@ class DuplicateSet {
  private:
   static constexpr std::size_t small_max = 16;
 
-  void grow();
-  bool insert_into_table(std::uint64_t hash) noexcept;
+  bool move_to_table(std::uint64_t hash);
+  bool insert_into_table(std::uint64_t hash);
+  bool place(std::uint64_t hash) noexcept;
 
   std::array<std::uint64_t, small_max> small_{};
   std::vector<std::uint64_t> table_;  // open addressing; 0 is free

@@ -84,6 +84,7 @@ Step TokenReader::skip(std::uint64_t size) noexcept {
 }
 
 Step TokenReader::take_string_head() {
+  if (string_state_ == StringState::length && whole()) string_offset_ = here();
   while (string_state_ != StringState::payload) {
     std::uint64_t value = 0;
     bool special = false;

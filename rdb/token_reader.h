@@ -106,6 +106,8 @@ class TokenReader : public ByteCursor {
   }
 
   [[nodiscard]] StringForm form() const noexcept { return string_form_; }
+  /// Stream offset at which the string began.
+  [[nodiscard]] std::uint64_t string_offset() const noexcept { return string_offset_; }
   [[nodiscard]] std::uint64_t stored_bytes() const noexcept { return string_size_; }
   [[nodiscard]] std::uint64_t plain_bytes() const noexcept { return string_plain_; }
 
@@ -126,6 +128,7 @@ class TokenReader : public ByteCursor {
   unsigned version_ = 0;
   StringState string_state_ = StringState::length;
   StringForm string_form_{};
+  std::uint64_t string_offset_ = 0;
   bool skipping_ = false;
   std::uint64_t string_size_ = 0;  // stored bytes; for LZF the compressed ones
   std::uint64_t string_plain_ = 0;

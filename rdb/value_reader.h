@@ -36,6 +36,8 @@ class Roles {
 struct ReadOptions {
   /// Texts of other roles are checked but not handed on, which is cheaper.
   Roles texts = Roles::all();
+  /// Also on_string() for every string there is.
+  bool sizes = false;
   /// Depth verify: also what a server checks with sanitize-dump-payload yes, and more
   /// (docs/rdb.md): duplicates, order, empty values, counts that disagree, stream references. Off,
   /// only what keeps the value from being read is refused.
@@ -58,7 +60,7 @@ struct ReadOptions {
 /// Threads: none; one reader, one thread at a time.
 class ValueReader {
  public:
-  static constexpr std::uint64_t duplicates_tracked_max = 2 << 20;
+  static constexpr std::uint64_t duplicates_tracked_max = 3 << 19;
 
   explicit ValueReader(ValueHandler& handler, ReadOptions options = {});
   ~ValueReader();

@@ -36,7 +36,16 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
  private:
   enum class ModuleState : std::uint8_t { opcode, number, bytes4, bytes8, string };
   /// What an element of an inner encoding is, by its place in the tuple.
-  enum class Slot : std::uint8_t { element, member, field, value, score, expiry, node };
+  enum class Slot : std::uint8_t {
+    element,
+    member,
+    ascending_member,
+    field,
+    value,
+    score,
+    expiry,
+    node
+  };
   struct Tuple {
     std::uint8_t size = 1;
     std::array<Slot, 3> slots{};
@@ -77,6 +86,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   Step run_string(Part part);
   bool whole_string(Part part, const StringHead& head);
   Step begin_string(Part part);
+  Step tell_size(Part part, StringForm form, std::span<const std::byte> stored);
   Step read_string(Part part);
   Step read_raw(Part part);
   Step read_lzf(Part part);

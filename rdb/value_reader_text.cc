@@ -17,6 +17,9 @@ namespace {
 constexpr std::uint64_t expiry_max = (std::uint64_t{1} << 48) - 1;  // of a hash field, ms
 constexpr std::size_t expanded_bytes = 16 << 10;
 
+/// Of these, a value or group has none twice.
+constexpr Roles unique{Role::member, Role::field, Role::group, Role::consumer, Role::producer};
+
 std::string_view name_of(Part part) noexcept {
   switch (part) {
     case Part::ziplist:
@@ -70,14 +73,25 @@ bool ValueReader::Impl::whole_string(Part part, const StringHead& head) {
   }
   tokens_.advance(head.head_bytes);
   tokens_.move_to(stored.data() + stored.size());
+  plain_bytes_ = head.plain_bytes;
+  if (options_.sizes && tell_size(part, head.form, stored) != Step::ok) return false;
   if (!wanted) return end_text(role_of(part)) == Step::ok;
   string_first_ = true;
-  plain_bytes_ = head.plain_bytes;
   if (head.form != StringForm::integer) return plain(part, bytes, true, true) == Step::ok;
   std::array<std::byte, integer_text_bytes> room;
   bytes = integer_text(stored_integer(stored), room);
   plain_bytes_ = bytes.size();
   return plain(part, bytes, true, true) == Step::ok;
+}
+
+Step ValueReader::Impl::tell_size(Part part, StringForm form, std::span<const std::byte> stored) {
+  std::uint64_t bytes = plain_bytes_;
+  const bool is_integer = form == StringForm::integer;
+  if (is_integer) {
+    std::array<std::byte, integer_text_bytes> room;
+    bytes = integer_text(stored_integer(stored), room).size();
+  }
+  return told(handler_.on_string({.part = part, .bytes = bytes, .is_integer = is_integer}));
 }
 
 Step ValueReader::Impl::begin_string(Part part) {
@@ -86,12 +100,14 @@ Step ValueReader::Impl::begin_string(Part part) {
   streaming_ = false;
   string_left_ = tokens_.stored_bytes();
   plain_bytes_ = tokens_.plain_bytes();
+  tokens_.set_token_offset(tokens_.string_offset());  // that errors in it name, as when it is whole
   measuring_ = tokens_.form() == StringForm::lzf && plain_bytes_ > 0 && !wants(part);
   if (measuring_) lzf_measure_.begin(string_left_, plain_bytes_);
   if (options_.strict && part == Part::quicklist_node && !packed_node_ && plain_bytes_ == 0) {
     return fail(Errc::bad_value, "a quicklist node without data");
   }
-  return Step::ok;
+  const bool size_known = tokens_.form() != StringForm::integer;
+  return options_.sizes && size_known ? tell_size(part, tokens_.form(), {}) : Step::ok;
 }
 
 Step ValueReader::Impl::read_string(Part part) {
@@ -102,6 +118,11 @@ Step ValueReader::Impl::read_string(Part part) {
   }
   std::span<const std::byte> stored;
   if (const Step taken = tokens_.take_bytes(string_left_, stored); taken != Step::ok) return taken;
+  tokens_.set_token_offset(tokens_.string_offset());
+  if (options_.sizes) {
+    const Step told = tell_size(part, StringForm::integer, stored);
+    if (told != Step::ok) return told;
+  }
   std::array<std::byte, integer_text_bytes> room;
   const auto digits = integer_text(stored_integer(stored), room);
   plain_bytes_ = digits.size();
@@ -212,7 +233,7 @@ Step ValueReader::Impl::plain(Part part, std::span<const std::byte> bytes, bool 
 }
 
 Step ValueReader::Impl::text(Role role, const Text& text) {
-  if (options_.strict) {
+  if (options_.strict && unique.has(role)) {
     if (const Step checked = check_unique(role, text); checked != Step::ok) return checked;
   }
   if (options_.texts.has(role) && !handler_.on_text(role, text)) return fail(Errc::stopped, {});
@@ -226,12 +247,11 @@ Step ValueReader::Impl::end_text(Role role) {
 }
 
 Step ValueReader::Impl::check_unique(Role role, const Text& text) {
-  DuplicateSet* set = nullptr;
-  if (role == Role::member || role == Role::field) set = &seen_;
+  if (counted_out_) return Step::ok;
+  DuplicateSet* set = &seen_;
   if (role == Role::group) set = &stream_->groups;
   if (role == Role::consumer) set = &stream_->consumers;
   if (role == Role::producer) set = &stream_->producers;
-  if (set == nullptr || counted_out_) return Step::ok;
   std::uint64_t hash = 0;
   if (text.first && text.last) {
     hash = DuplicateSet::hash(text.bytes);
@@ -309,8 +329,8 @@ ValueReader::Impl::Tuple ValueReader::Impl::tuple_of(Part part, bool stream_node
   using enum Slot;
   if (stream_node) return {1, {node}};
   switch (part) {
-    case Part::set_listpack:
-    case Part::intset: return {1, {member}};
+    case Part::set_listpack: return {1, {member}};
+    case Part::intset: return {1, {ascending_member}};
     case Part::hash_zipmap:
     case Part::hash_ziplist:
     case Part::hash_listpack: return {2, {field, value}};
@@ -329,6 +349,12 @@ bool ValueReader::Impl::on_item(const Item& item) {
     case Slot::member: return item_text(Role::member, item);
     case Slot::field: return item_text(Role::field, item);
     case Slot::value: return item_text(Role::value, item);
+    case Slot::ascending_member:  // that none is there twice is known from their order
+      if (options_.texts.has(Role::member) || !options_.strict) {
+        return item_text(Role::member, item);
+      }
+      ++elements_;
+      return true;
     case Slot::score: return item_score(item);
     case Slot::expiry: return item_expiry(item);
     case Slot::node: return stream_->node.on_item(item, *this);
@@ -337,16 +363,15 @@ bool ValueReader::Impl::on_item(const Item& item) {
 }
 
 bool ValueReader::Impl::item_text(Role role, const Item& item) {
-  if (role == Role::value && !options_.texts.has(role)) return true;
+  const bool needed = options_.texts.has(role) || (options_.strict && unique.has(role));
+  if (!needed) return !item.last || end_text(role) == Step::ok;
   if (!item.is_integer) {
     return text(role,
                 {.bytes = item.bytes, .size = item.size, .first = item.first, .last = item.last}) ==
            Step::ok;
   }
   std::array<std::byte, integer_text_bytes> room;
-  std::span<const std::byte> digits;
-  const bool needed = options_.texts.has(role) || role == Role::member || role == Role::field;
-  if (needed) digits = integer_text(item.integer, room);
+  const auto digits = integer_text(item.integer, room);
   return text(role, {.bytes = digits, .size = digits.size()}) == Step::ok;
 }
 

@@ -12,7 +12,7 @@ namespace sluice::rdb::fuzz {
 
 /// All events folded into one number, in which the cuts between value parts leave no trace. How
 /// much of a value is handed on before an error in it does depend on the cuts: it is left out.
-class EventDigest final : public Handler {
+class EventDigest : public Handler {
  public:
   bool on_header(const Header& header) override {
     return add('h', static_cast<std::uint64_t>(header.dialect), header.version);

@@ -1,5 +1,6 @@
 // Property: cutting the input anywhere changes neither the verdict, with its offset, record, key
-// and text, nor what the handler saw. The cuts follow from the input, so that every file is a seed.
+// and text, nor what the handler saw, nor what was read of each complete value or why it was
+// refused. The cuts follow from the input, so that every file is a seed.
 
 #include <algorithm>
 #include <cstdint>
@@ -7,20 +8,71 @@
 #include <optional>
 #include <random>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "event_digest.h"
 #include "rdb/parser.h"
+#include "rdb/value_reader.h"
+#include "value_digest.h"
 
 namespace {
 
 using sluice::rdb::Error;
+using sluice::rdb::Header;
 using sluice::rdb::Limits;
 using sluice::rdb::Parser;
+using sluice::rdb::RecordHeader;
+using sluice::rdb::ValueReader;
 using sluice::rdb::fuzz::EventDigest;
+using sluice::rdb::fuzz::ValueDigest;
+
+/// Reads every value. Of one that the end of the input or an error cuts, how much came depends on
+/// the cuts: it does not count.
+class ValueSink final : public EventDigest {
+ public:
+  bool on_header(const Header& header) override {
+    header_ = header;
+    return EventDigest::on_header(header);
+  }
+  bool on_record_begin(const RecordHeader& record) override {
+    seen_.end();
+    seen_.digest = 0;
+    refusal_.reset();
+    reader_.begin(record, header_);
+    return EventDigest::on_record_begin(record);
+  }
+  bool on_value_part(std::span<const std::byte> part) override {
+    if (!refusal_) judge(reader_.feed(part));
+    return EventDigest::on_value_part(part);
+  }
+  bool on_record_end(std::uint64_t offset) override {
+    if (!refusal_) judge(reader_.end());
+    seen_.end();
+    values = values * 31 + seen_.digest;
+    if (refusal_) refusals.push_back(*refusal_);
+    return EventDigest::on_record_end(offset);
+  }
+
+  std::uint64_t values = 0;
+  std::vector<Error> refusals;
+
+ private:
+  void judge(const sluice::rdb::Result<void>& read) {
+    if (!read) refusal_ = read.error();
+  }
+
+  Header header_;
+  ValueDigest seen_;
+  ValueReader reader_{seen_};
+  std::optional<Error> refusal_;
+};
 
 struct Verdict {
   std::optional<Error> error;
   std::uint64_t digest = 0;
+  std::uint64_t values = 0;
+  std::vector<Error> refusals;
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
 
@@ -30,7 +82,7 @@ struct Verdict {
 /// Feeds pieces of as many bytes as `next_piece` says.
 template <class NextPiece>
 Verdict parse(std::span<const std::byte> input, Limits limits, NextPiece next_piece) {
-  EventDigest seen;
+  ValueSink seen;
   Parser parser(seen, limits);
   Verdict verdict;
   while (!input.empty() && !parser.done() && !verdict.error) {
@@ -45,6 +97,8 @@ Verdict parse(std::span<const std::byte> input, Limits limits, NextPiece next_pi
   if (verdict.error && finished.error() != *verdict.error) std::abort();
   if (!finished) verdict.error = finished.error();
   verdict.digest = seen.digest;
+  verdict.values = seen.values;
+  verdict.refusals = std::move(seen.refusals);
   verdict.records = parser.records();
   verdict.bytes = parser.done() ? parser.offset() : 0;
   return verdict;
