@@ -25,16 +25,10 @@ constexpr std::array pending{I{count},
                              I{fixed8, P::pending_time},
                              I{len, P::pending_count},
                              I{next}};
-constexpr std::array consumers{I{count},
-                               I{loop},
-                               I{str, P::consumer},
-                               I{fixed8, P::consumer_seen},
-                               I{count},
-                               I{loop},
-                               I{fixed16, P::consumer_pending},
-                               I{next},
-                               I{next}};
-constexpr std::array active_consumers{I{count},
+constexpr std::array consumers{I{count, P::consumers},          I{loop},  I{str, P::consumer},
+                               I{fixed8, P::consumer_seen},     I{count}, I{loop},
+                               I{fixed16, P::consumer_pending}, I{next},  I{next}};
+constexpr std::array active_consumers{I{count, P::consumers},
                                       I{loop},
                                       I{str, P::consumer},
                                       I{fixed8, P::consumer_seen},
@@ -44,14 +38,14 @@ constexpr std::array active_consumers{I{count},
                                       I{fixed16, P::consumer_pending},
                                       I{next},
                                       I{next}};
-constexpr std::array nacked{I{count}, I{loop}, I{fixed16, P::nacked}, I{next}};
+constexpr std::array nacked{I{count, P::nacks}, I{loop}, I{fixed16, P::nacked}, I{next}};
 constexpr std::array group_end{I{next, P::group_done}};
 constexpr std::array idempotency{I{len, P::seconds},
                                  I{len, P::items},
-                                 I{count},
+                                 I{count, P::producers},
                                  I{loop},
                                  I{str, P::producer},
-                                 I{count},
+                                 I{count, P::producer_items},
                                  I{loop},
                                  I{str, P::item},
                                  I{len, P::item_ms},

@@ -89,11 +89,15 @@ enum class Part : std::uint8_t {
   consumer_active,
   consumer_pending,
   groups,      ///< count: what precedes it is complete.
+  consumers,   ///< count: of the group.
   group_done,  ///< next: the group is complete.
+  nacks,       ///< count: of nacked.
   nacked,
   seconds,
   items,
+  producers,  ///< count.
   producer,
+  producer_items,  ///< count: of the producer before it.
   item,
   item_ms,
   item_seq,
