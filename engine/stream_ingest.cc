@@ -15,12 +15,14 @@ Result<void> StreamIngest::feed(std::span<const std::byte> bytes) {
   const auto taken = parser_.feed(bytes);
   if (!taken) return std::unexpected(from_rdb(taken.error(), what_));
   trailing_bytes_ += bytes.size() - *taken;
+  digest_.feed(bytes.first(*taken));
   handler_.cutter.on_progress(parser_.offset());
   return store(bytes.first(*taken));
 }
 
 Result<void> StreamIngest::finish() {
   if (auto ended = parser_.finish(); !ended) return std::unexpected(from_rdb(ended.error(), what_));
+  digest_.finish();
   handler_.cutter.on_end(parser_.offset());
   return store({});
 }

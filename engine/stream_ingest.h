@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/background_digest.h"
 #include "engine/chunk_cutter.h"
-#include "engine/digest_reader.h"
+#include "engine/stream_facts.h"
 #include "rdb/parser.h"
 #include "sluice/result.h"
 #include "storage/backup_writer.h"
@@ -17,8 +18,8 @@ namespace sluice::engine {
 /// Checks an RDB stream while it arrives and stores it byte for byte, cut at record borders
 /// (layout stream). Takes the dataset digest on the way.
 ///
-/// Memory:  one chunk, beside what parser and writer hold.
-/// Threads: one at a time.
+/// Memory:  one chunk, beside what parser, writer and BackgroundDigest hold.
+/// Threads: one at a time; another takes the digest.
 class StreamIngest {
  public:
   /// `what` names the stream in errors. `writer` must outlive this.
@@ -31,19 +32,20 @@ class StreamIngest {
   [[nodiscard]] Result<void> finish();
 
   [[nodiscard]] const StreamFacts& facts() const noexcept { return handler_; }
-  [[nodiscard]] const DigestReader& digest() const noexcept { return handler_.digest(); }
+  /// After finish().
+  [[nodiscard]] const DigestReader& digest() const noexcept { return digest_.reader(); }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return parser_.offset(); }
   [[nodiscard]] std::uint64_t trailing_bytes() const noexcept { return trailing_bytes_; }
 
  private:
-  class BorderHandler final : public FactsAndDigest {
+  class BorderHandler final : public StreamFacts {
    public:
     bool on_database(std::uint64_t db) override {
       db_ = db;
       return true;
     }
     bool on_record_end(std::uint64_t offset) override {
-      FactsAndDigest::on_record_end(offset);
+      StreamFacts::on_record_end(offset);
       cutter.on_border(offset, keys(), db_);
       return true;
     }
@@ -63,6 +65,7 @@ class StreamIngest {
   std::string what_;
   BorderHandler handler_;
   rdb::Parser parser_;
+  BackgroundDigest digest_;
   std::vector<std::byte> held_;  // what was parsed and is in no stored chunk yet
   std::uint64_t trailing_bytes_ = 0;
 };

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <span>
 
+#include "rdb/value_type.h"
+
 namespace sluice::rdb {
 
 /// Id of a stream entry.
@@ -79,6 +81,13 @@ struct Text {
   bool last = true;
 };
 
+/// A string as it stands in the serialised value: a text, or an inner encoding with texts in it.
+struct StoredString {
+  Part part = Part::none;
+  std::uint64_t bytes = 0;  ///< Once expanded; of the decimal text when it is an integer.
+  bool is_integer = false;
+};
+
 /// Receives what a ValueReader finds in a value, in the order of the value:
 ///
 ///     string  text
@@ -109,6 +118,10 @@ class ValueHandler {
   ValueHandler& operator=(const ValueHandler&) = delete;
   virtual ~ValueHandler() = default;
 
+  /// A string begins, whatever ReadOptions::texts says; told before what is in
+  /// it. Only with ReadOptions::sizes: for those who
+  /// want to know how large things are and not what they are.
+  virtual bool on_string(const StoredString&) { return true; }
   virtual bool on_text(Role, const Text&) { return true; }
   /// Signed numbers in two's complement.
   virtual bool on_number(Role, std::uint64_t) { return true; }

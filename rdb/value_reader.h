@@ -36,6 +36,8 @@ class Roles {
 struct ReadOptions {
   /// Texts of other roles are checked but not handed on, which is cheaper.
   Roles texts = Roles::all();
+  /// Also on_string() for every string there is.
+  bool sizes = false;
   /// Depth verify: also what a server checks with sanitize-dump-payload yes, and more
   /// (docs/rdb.md): duplicates, order, empty values, counts that disagree, stream references. Off,
   /// only what keeps the value from being read is refused.

@@ -87,6 +87,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   Step run_string(Part part);
   bool whole_string(Part part, const StringHead& head);
   Step begin_string(Part part);
+  Step tell_size(Part part, StringForm form, std::span<const std::byte> stored);
   Step read_string(Part part);
   Step read_raw(Part part);
   Step read_lzf(Part part);

@@ -59,14 +59,25 @@ bool ValueReader::Impl::whole_string(Part part, const StringHead& head) {
   }
   tokens_.advance(head.head_bytes);
   tokens_.move_to(stored.data() + stored.size());
+  plain_bytes_ = head.plain_bytes;
+  if (options_.sizes && tell_size(part, head.form, stored) != Step::ok) return false;
   if (!wanted) return end_text(role_of(part)) == Step::ok;
   string_first_ = true;
-  plain_bytes_ = head.plain_bytes;
   if (head.form != StringForm::integer) return plain(part, bytes, true, true) == Step::ok;
   std::array<std::byte, integer_text_bytes> room;
   bytes = integer_text(stored_integer(stored), room);
   plain_bytes_ = bytes.size();
   return plain(part, bytes, true, true) == Step::ok;
+}
+
+Step ValueReader::Impl::tell_size(Part part, StringForm form, std::span<const std::byte> stored) {
+  std::uint64_t bytes = plain_bytes_;
+  const bool is_integer = form == StringForm::integer;
+  if (is_integer) {
+    std::array<std::byte, integer_text_bytes> room;
+    bytes = integer_text(stored_integer(stored), room).size();
+  }
+  return told(handler_.on_string({.part = part, .bytes = bytes, .is_integer = is_integer}));
 }
 
 Step ValueReader::Impl::begin_string(Part part) {
@@ -81,7 +92,8 @@ Step ValueReader::Impl::begin_string(Part part) {
   if (options_.strict && part == Part::quicklist_node && !packed_node_ && plain_bytes_ == 0) {
     return fail(Errc::bad_value, "a quicklist node without data");
   }
-  return Step::ok;
+  const bool size_known = tokens_.form() != StringForm::integer;
+  return options_.sizes && size_known ? tell_size(part, tokens_.form(), {}) : Step::ok;
 }
 
 Step ValueReader::Impl::read_string(Part part) {
@@ -93,6 +105,10 @@ Step ValueReader::Impl::read_string(Part part) {
   std::span<const std::byte> stored;
   if (const Step taken = tokens_.take_bytes(string_left_, stored); taken != Step::ok) return taken;
   tokens_.set_token_offset(tokens_.string_offset());
+  if (options_.sizes) {
+    const Step told = tell_size(part, StringForm::integer, stored);
+    if (told != Step::ok) return told;
+  }
   std::array<std::byte, integer_text_bytes> room;
   const auto digits = integer_text(stored_integer(stored), room);
   plain_bytes_ = digits.size();

@@ -60,10 +60,10 @@ std::string feed(rdb::Handler& handler, const std::string& body) {
   return fed ? "" : rdb::to_string(fed.error());
 }
 
-/// Type 24 with one field, which expires.
+/// Type 24 with two fields, which expire.
 std::string expiring_hash(std::string_view key) {
-  return "\x18" + rdb_string(key) + little_endian(start_ms + 3'600'000, 8) + "\x01\x01" +
-         rdb_string("f") + rdb_string("v");
+  return "\x18" + rdb_string(key) + little_endian(start_ms + 3'600'000, 8) + "\x02\x01" +
+         rdb_string("f") + rdb_string("v") + "\x01" + rdb_string("g") + rdb_string("w");
 }
 
 /// Type 16 with bytes that are no listpack.

@@ -155,7 +155,8 @@ TEST(Client, ToleratesAServerThatDoesNotTellWhoItIs) {
 TEST(ServerInfo, TellsTheFlavorsApart) {
   const auto redis = parse_server_info(
       "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\nrun_id:abc\r\n"
-      "executable:/usr/bin/redis-server\r\n# Replication\r\nrole:master\r\nloading:0\r\n");
+      "executable:/usr/bin/redis-server\r\n# Replication\r\nrole:master\r\nloading:0\r\n"
+      "master_repl_offset:4711\r\n");
   EXPECT_EQ(redis.flavor, Flavor::redis);
   EXPECT_EQ(redis.version, "7.0.15");
   EXPECT_EQ(redis.major, 7u);
@@ -165,6 +166,7 @@ TEST(ServerInfo, TellsTheFlavorsApart) {
   EXPECT_EQ(redis.run_id, "abc");
   EXPECT_EQ(redis.role, "master");
   EXPECT_FALSE(redis.loading);
+  EXPECT_EQ(redis.repl_offset, 4711u);
 
   for (const std::string_view text :
        {"redis_version:7.2.4\nserver_name:valkey\nvalkey_version:9.0.1\nserver_mode:cluster\n",

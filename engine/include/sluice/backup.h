@@ -58,8 +58,8 @@ struct BackupOptions {
 /// Errors:     Stage::net when the source refuses or falls silent, Stage::rdb when what it sends is
 ///             malformed, Stage::storage for the repository. After an error nothing is listed.
 /// Durability: on success the backup is on stable storage.
-/// Memory:     about 50 MiB, whatever the size of the dataset or of a value.
-/// Threads:    blocks the calling thread; one more receives.
+/// Memory:     about 60 MiB, whatever the size of the dataset or of a value.
+/// Threads:    blocks the calling thread; one more receives, one takes the digest.
 [[nodiscard]] Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job);
 
 [[nodiscard]] std::string to_json(const BackupSummary& summary);

@@ -1,0 +1,158 @@
+#include "sluice/rdb_export.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "engine/errors.h"
+#include "engine/json.h"
+#include "engine/output_file.h"
+#include "engine/place.h"
+#include "engine/rdb_export_stream.h"
+#include "rdb/escape.h"
+#include "rdb/parser.h"
+
+namespace sluice {
+namespace {
+
+using rdb::Dialect;
+using rdb::Header;
+
+std::string_view to_text(rdb::ConversionLoss::Of of) {
+  switch (of) {
+    case rdb::ConversionLoss::Of::key: return "key";
+    case rdb::ConversionLoss::Of::function: return "function";
+    case rdb::ConversionLoss::Of::module_aux: return "module_aux";
+  }
+  return "unknown";
+}
+
+/// In the JSON; the sentences are rdb's.
+std::string_view code_of(rdb::Loss loss) {
+  switch (loss) {
+    case rdb::Loss::value: return "value";
+    case rdb::Loss::key_meta: return "key_meta";
+    case rdb::Loss::field_expiries: return "field_expiries";
+    case rdb::Loss::idempotency: return "idempotency";
+    case rdb::Loss::nack_zone: return "nack_zone";
+    case rdb::Loss::stream_history: return "stream_history";
+    case rdb::Loss::active_times: return "active_times";
+  }
+  return "unknown";
+}
+
+std::string message_of(const RdbLoss& loss, const std::string& lost, const rdb::Error* error) {
+  if (loss.of == "function") return "function library \"" + loss.name + "\" is left out";
+  if (loss.of == "module_aux")
+    return "data of module " + loss.name + " outside of keys are left out";
+  const std::string key =
+      "db " + std::to_string(loss.db) + " key \"" + loss.name + "\" (" + loss.type;
+  if (error != nullptr) return key + ") is left out: " + to_string(*error);
+  if (loss.what.front() == "value") return key + ") is left out: this version has no such value";
+  return key + ") loses " + lost;
+}
+
+RdbLoss describe(const rdb::ConversionLoss& loss) {
+  RdbLoss described{.of = std::string(to_text(loss.of)),
+                    .db = loss.db,
+                    .name = rdb::escape(loss.name),
+                    .type = loss.type != nullptr ? std::string(loss.type->name) : std::string(),
+                    .what = {},
+                    .message = {}};
+  std::string lost;
+  for (std::size_t number = 0; number < rdb::loss_count; ++number) {
+    const auto which = static_cast<rdb::Loss>(number);
+    if (!loss.losses.has(which)) continue;
+    described.what.emplace_back(code_of(which));
+    if (!lost.empty()) lost += "; ";
+    lost += rdb::to_string(which);
+  }
+  described.message = message_of(described, lost, loss.error);
+  return described;
+}
+
+Result<std::optional<Header>> target_of(const RdbExportOptions& options) {
+  if (!options.rdb_version) return std::nullopt;
+  const unsigned version = *options.rdb_version;
+  const Header target{version >= 80 ? Dialect::valkey : Dialect::redis, version};
+  if (rdb::is_writable(target)) return target;
+  return std::unexpected(Error{.stage = Stage::usage,
+                               .code = "bad_option",
+                               .message = "RDB version " + std::to_string(version) +
+                                          " cannot be written; 6 to 14 can, and 80 for Valkey"});
+}
+
+void take_counts(RdbExportResult& result, const engine::RdbExportStream& stream) {
+  const rdb::ConversionCounts& counts = stream.counts();
+  result.dialect = stream.target().dialect == Dialect::valkey ? "valkey" : "redis";
+  result.rdb_version = stream.target().version;
+  result.keys = stream.keys();
+  result.written = counts.verbatim + counts.transcoded;
+  result.transcoded = counts.transcoded;
+  result.types = stream.types();
+  result.functions = counts.functions;
+  result.lru_lfu_dropped = counts.lru_lfu_left_out;
+  result.scripts_dropped = counts.scripts_left_out;
+  result.bytes = stream.bytes_written();
+}
+
+}  // namespace
+
+Result<RdbExportResult> export_rdb(const RdbExportOptions& options, const JobContext& job) {
+  const auto target = target_of(options);
+  if (!target) return std::unexpected(target.error());
+  auto file = engine::OutputFile::open(options.output);
+  if (!file) return std::unexpected(file.error());
+
+  RdbExportResult result;
+  engine::ProgressMeter meter(job);
+  engine::RdbExportStream stream(*target, **file, [&](const rdb::ConversionLoss& loss) {
+    ++result.loss_count;
+    if (result.losses.size() < RdbExportResult::losses_max) result.losses.push_back(describe(loss));
+  });
+  rdb::Parser parser(stream);
+  const auto facts = engine::read_place(options.place, parser, meter, job);
+  if (!facts) return std::unexpected(stream.error().value_or(facts.error()));
+  if (auto committed = (*file)->commit(); !committed) return std::unexpected(committed.error());
+
+  take_counts(result, stream);
+  result.place = facts->manifest ? options.place.name : facts->source.uri;
+  result.output = options.output;
+  result.raw_bytes = parser.offset();
+  result.seconds = meter.seconds();
+  return result;
+}
+
+std::string to_json(const RdbExportResult& result) {
+  namespace json = boost::json;
+  json::array losses;
+  for (const RdbLoss& loss : result.losses) {
+    losses.push_back({{"of", loss.of},
+                      {"db", loss.db},
+                      {"name", loss.name},
+                      {"type", loss.type},
+                      {"what", json::array(loss.what.begin(), loss.what.end())},
+                      {"message", loss.message}});
+  }
+  return json::serialize(json::object{{"place", result.place},
+                                      {"format", "rdb"},
+                                      {"output", result.output},
+                                      {"dialect", result.dialect},
+                                      {"rdb_version", result.rdb_version},
+                                      {"keys", result.keys},
+                                      {"written", result.written},
+                                      {"transcoded", result.transcoded},
+                                      {"types", engine::json_counts(result.types)},
+                                      {"functions", result.functions},
+                                      {"lru_lfu_dropped", result.lru_lfu_dropped},
+                                      {"scripts_dropped", result.scripts_dropped},
+                                      {"losses", std::move(losses)},
+                                      {"loss_count", result.loss_count},
+                                      {"raw_bytes", result.raw_bytes},
+                                      {"bytes", result.bytes},
+                                      {"seconds", result.seconds}});
+}
+
+}  // namespace sluice

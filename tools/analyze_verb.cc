@@ -1,0 +1,130 @@
+// sluice analyze PLACE
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "analyze_report.h"
+#include "cli.h"
+#include "server_options.h"
+#include "signals.h"
+#include "sluice/analyze.h"
+#include "terminal.h"
+
+namespace sluice::tools {
+namespace {
+
+struct Options {
+  std::string place;
+  std::string html;
+  AnalyzeOptions job;
+  bool plain_ids = false;
+  ServerOptions server;
+};
+
+Error cannot_write(const std::string& path) {
+  return {.stage = Stage::usage,
+          .code = "write_failed",
+          .message = "cannot write " + path + ": " + std::strerror(errno)};
+}
+
+/// "-" is standard output.
+Result<void> write_page(const std::string& path, const std::string& page) {
+  if (path == "-") {
+    fmt::print("{}", page);
+    return {};
+  }
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "wb"),
+                                                             [](std::FILE*) { return 0; });
+  if (!file) return std::unexpected(cannot_write(path));
+  const bool written = std::fwrite(page.data(), 1, page.size(), file.get()) == page.size();
+  if (std::fclose(file.get()) != 0 || !written) return std::unexpected(cannot_write(path));
+  return {};
+}
+
+/// Before an hour is spent on reading: whether the page can be written at all.
+Result<void> try_page(const std::string& path) {
+  if (path.empty() || path == "-") return {};
+  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  if (file < 0) return std::unexpected(cannot_write(path));
+  close(file);
+  return {};
+}
+
+int run(const Options& options, const Globals& globals) {
+  const std::stop_token stop = stop_on_signals();
+  AnalyzeOptions job = options.job;
+  job.place.name = options.place;
+  job.place.repository = globals.repository;
+  job.place.io = globals.io_backend();
+  job.fold_ids = !options.plain_ids;
+  if (is_server_uri(options.place)) {
+    auto address = make_address(options.place, options.server, "source");
+    if (!address) return report(address.error(), globals);
+    job.place.server = std::move(*address);
+  }
+  if (options.html == "-" && globals.json) {
+    return report({.stage = Stage::usage,
+                   .code = "bad_option",
+                   .message = "--json and --html - both want standard output"},
+                  globals);
+  }
+  if (auto fine = try_page(options.html); !fine) return report(fine.error(), globals);
+  Result<AnalyzeResult> result;
+  {
+    TerminalObserver observer(globals.quiet);
+    result = analyze(job, {.observer = &observer, .stop = stop});
+  }
+  if (!result) return report(result.error(), globals);
+  if (!options.html.empty()) {
+    if (auto written = write_page(options.html, to_html(*result)); !written) {
+      return report(written.error(), globals);
+    }
+  }
+  if (globals.json) {
+    fmt::print("{}\n", to_json(*result));
+  } else if (options.html != "-") {
+    print_analysis(*result);
+  }
+  return result->unreadable > 0 ? exit_code::incomplete : exit_code::done;
+}
+
+}  // namespace
+
+Verb add_analyze(CLI::App& app, const Globals& globals) {
+  auto options = std::make_shared<Options>();
+  app.add_option(
+         "PLACE", options->place,
+         "Backup, RDB file (- for stdin), or redis://, rediss://, valkey://, valkeys:// URI")
+      ->required();
+  app.add_option("--html", options->html, "Write one self-contained page; - for stdout")
+      ->type_name("FILE");
+  app.add_option("--top", options->job.top, "Keys in each list of the largest")
+      ->check(CLI::Range(std::size_t{0}, AnalyzeOptions::top_max))
+      ->capture_default_str();
+  app.add_option("--separator", options->job.separators,
+                 "Bytes that end a segment of a key; several are taken each for itself")
+      ->capture_default_str();
+  app.add_option("--depth", options->job.depth, "Segments of a key that are looked at")
+      ->check(CLI::Range(std::size_t{1}, AnalyzeOptions::depth_max))
+      ->capture_default_str();
+  app.add_option("--prefixes", options->job.prefixes, "Prefixes that are shown, the largest")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{20'000}))
+      ->capture_default_str();
+  app.add_flag("--plain-ids", options->plain_ids,
+               "Do not put segments that look like ids together as *");
+  app.add_option("--shards", options->job.shards, "Sizes of a cluster to spread the slots over")
+      ->delimiter(',')
+      ->check(CLI::Range(std::size_t{1}, AnalyzeOptions::shards_max))
+      ->capture_default_str();
+  add_server_options(app, options->server, "source");
+  return [options, &globals] { return run(*options, globals); };
+}
+
+}  // namespace sluice::tools
