@@ -13,11 +13,14 @@ import fake  # noqa: E402
 import servers  # noqa: E402
 
 ROWS = corpus_test.load()
-# Frame depth follows lengths and key borders. These two are sound as far as that goes: a ziplist of
-# five bytes "xxxxx", and collections without elements. `--depth verify`, which looks into values,
-# is to refuse them; until there is one, `check` passes them and nothing says otherwise.
-VALUES_ONLY = {'valkey-assets/corrupt_ziplist.rdb': 54, 'valkey-assets/corrupt_empty_keys.rdb': 9}
-FIELDS = {'ok', 'dialect', 'rdb_version', 'bytes', 'keys', 'types', 'crc', 'digest', 'error'}
+# Sound as far as lengths and key borders go, which is all that depth frame looks at: a ziplist of
+# five bytes "xxxxx", and nine collections without elements. Keys of the file, and the first refusal.
+VALUES_ONLY = {
+    'valkey-assets/corrupt_ziplist.rdb': (54, 1, 'bad_encoding', 488, 'key:000000000091'),
+    'valkey-assets/corrupt_empty_keys.rdb': (9, 9, 'empty_value', 99, 'set'),
+}
+FIELDS = {'ok', 'dialect', 'rdb_version', 'bytes', 'keys', 'types', 'crc', 'digest', 'error',
+          'errors', 'error_count', 'modules', 'unchecked', 'trailing_bytes'}
 
 
 def check(place, *args, **how):
@@ -29,12 +32,12 @@ class Check(cli.Case):
         for row in ROWS:
             with self.subTest(row.file):
                 path = cli.CORPUS / row.file
-                run = check(path)
+                run = check(path, '--depth', 'frame')
                 result = run.json
                 self.assertLessEqual(FIELDS, set(result))
                 self.assertEqual(result['rdb_version'], row.rdb_version)
                 if row.verdict == 'ok' or row.file in VALUES_ONLY:
-                    keys = VALUES_ONLY.get(row.file, row.keys)
+                    keys = VALUES_ONLY.get(row.file, (row.keys,))[0]
                     self.assertEqual((run.code, run.err), (cli.DONE, ''), run)
                     self.assertEqual((result['ok'], result['error']), (True, None))
                     self.assertEqual((result['keys'], result['crc']), (keys, row.crc))
@@ -48,12 +51,31 @@ class Check(cli.Case):
                     self.assertIn('150', result['error']['message'])
                     self.assertEqual((result['error']['db'], result['error']['key']), (0, 'foo'))
 
-    def test_deeper_depths_when_there_are_any(self):
+    def test_values_of_the_corpus(self):
+        for row in (row for row in ROWS if row.verdict == 'ok' and row.file not in VALUES_ONLY):
+            with self.subTest(row.file):
+                verify = check(cli.CORPUS / row.file)
+                self.assertEqual((verify.code, verify.json['ok']), (cli.DONE, True), verify)
+                self.assertEqual(verify.json['error_count'], 0)
+                decode = check(cli.CORPUS / row.file, '--depth', 'decode')
+                digest = cli.sluice('digest', '--json', cli.CORPUS / row.file)
+                self.assertEqual(decode.json, verify.json | {'digest': digest.json['digest']})
+
+    def test_values_that_are_wrong(self):
         for depth in ('verify', 'decode'):
-            for file in VALUES_ONLY:
-                run = check(cli.CORPUS / file, '--depth', depth)
-                # Today only frame depth is known, and asking for more is refused as wrong usage.
-                self.assertIn(run.code, (cli.FAILED, cli.USAGE), run)
+            for file, (keys, count, code, offset, key) in VALUES_ONLY.items():
+                with self.subTest(file, depth=depth):
+                    run = check(cli.CORPUS / file, '--depth', depth)
+                    result = run.json
+                    self.assertEqual((run.code, result['ok']), (cli.FAILED, False), run)
+                    # One wrong value does not hide what comes after it.
+                    self.assertEqual((result['keys'], result['error_count']), (keys, count))
+                    self.assertEqual(len(result['errors']), count)
+                    self.assertEqual(result['errors'][0], result['error'])
+                    error = result['error']
+                    self.assertEqual((error['code'], error['offset'], error['key']),
+                                     (code, offset, key))
+                    self.assertIsNone(result['digest'])
 
     def test_dialect(self):
         for row in ROWS:
