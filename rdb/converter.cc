@@ -27,10 +27,6 @@ std::string_view text(std::span<const std::byte> bytes) {
 
 std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
-bool has_vector_sets(const Header& header) noexcept {
-  return header.dialect == Dialect::redis && header.version >= 12;
-}
-
 /// Vector sets are a module's values to the format, but of a module that is part of Redis from 8.0
 /// on and of no other server: elsewhere one of them keeps the whole file from being loaded.
 bool is_vector_set(std::span<const std::byte> id) noexcept {
@@ -42,6 +38,14 @@ bool is_vector_set(std::span<const std::byte> id) noexcept {
   return id.size() == front.size() &&
          std::ranges::equal(id.first(name_bytes), std::span(front).first(name_bytes), is_same) &&
          (std::to_integer<unsigned>(id[name_bytes]) & 0xFC) == front[name_bytes];
+}
+
+/// Redis 8.6 writes their nodes in a way that 8.0 does not read, under the same version of the
+/// module.
+bool takes_vector_sets(const Header& source, const Header& target) noexcept {
+  constexpr unsigned first_version = 12;
+  if (target.dialect != Dialect::redis || target.version < first_version) return false;
+  return target.version > first_version || source.version == first_version;
 }
 
 /// A server whose own dumps have this version.
@@ -163,7 +167,7 @@ bool Converter::on_record_begin(const RecordHeader& record) {
   }
   switch (fit_.way) {
     case Fit::Way::verbatim:
-      is_held_ = fit_.type->logical == LogicalType::module && !has_vector_sets(target_);
+      is_held_ = fit_.type->logical == LogicalType::module && !takes_vector_sets(source_, target_);
       module_id_bytes_ = 0;
       if (is_held_) store_.clear();
       if (!is_held_) write_head(record_, *fit_.type);

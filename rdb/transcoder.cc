@@ -56,7 +56,8 @@ Result<void> Transcoder::emit(std::span<const std::byte> part, Writer& writer) {
 }
 
 Result<void> Transcoder::end_emit() {
-  if (!emitting_) return std::unexpected(Error{.code = Errc::truncated, .key = {}, .detail = "no bytes"});
+  if (!emitting_)
+    return std::unexpected(Error{.code = Errc::truncated, .key = {}, .detail = "no bytes"});
   if (is_stream()) return stream_.end();
   auto ended = emit_reader_.end();
   emitter_.end();

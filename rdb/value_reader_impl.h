@@ -20,9 +20,10 @@
 
 namespace sluice::rdb {
 
-/// The body of ValueReader: the program of a type is run over tokens (value_reader.cc), strings are
-/// expanded and those that are inner encodings taken apart (value_reader_text.cc), what makes up a
-/// stream is put together and checked (value_reader_stream.cc).
+/// The body of ValueReader: the program of a type is run over tokens (value_reader.cc, arrays and
+/// modules in value_reader_module.cc), strings are expanded (value_reader_text.cc) and those that
+/// are inner encodings taken apart (value_reader_blob.cc), what makes up a stream is put together
+/// and checked (value_reader_stream.cc).
 class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
  public:
   Impl(ValueHandler& handler, ReadOptions options);

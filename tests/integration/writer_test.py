@@ -6,6 +6,7 @@
 
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -112,9 +113,9 @@ class Writer(cli.Case):
     def test_stdout(self):
         dump = DUMPS / 'redis70-default.rdb'
         out, _ = self.write(dump, 9)
-        run = export_test.subprocess.run(
+        run = subprocess.run(
             [cli.binary(), 'export', '-', '--format', 'rdb', '--rdb-version', '9'],
-            stdin=dump.open('rb'), capture_output=True, env=cli.environment(), timeout=120)
+            input=dump.read_bytes(), capture_output=True, env=cli.environment(), timeout=120)
         self.assertEqual(run.returncode, cli.INCOMPLETE, run.stderr)
         self.assertEqual(run.stdout, out.read_bytes())
         self.assertIn(b'function library', run.stderr)

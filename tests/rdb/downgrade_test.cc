@@ -123,7 +123,10 @@ TEST(DowngradeTest, ModulesStayAsTheyAre) {
 
 TEST(DowngradeTest, VectorSetsAreForRedisFrom8On) {
   const std::string value = "81BDE72DA2BB1EB403 02 05 00";
-  EXPECT_EQ(converted_value(redis(13), "07 01'k'" + value, redis(12)), hex("07" + value));
+  EXPECT_EQ(converted_value(redis(12), "07 01'k'" + value, redis(12)), hex("07" + value));
+  EXPECT_EQ(converted_value(redis(12), "07 01'k'" + value, redis(13)), hex("07" + value));
+  // Nodes as 8.6 writes them are not what 8.0 reads.
+  EXPECT_EQ(converted_value(redis(13), "07 01'k'" + value, redis(12)), " - the value");
   EXPECT_EQ(converted_value(redis(12), "07 01'k'" + value, redis(11)), " - the value");
   EXPECT_EQ(converted_value(redis(12), "07 01'k'" + value, valkey_80), " - the value");
 }
