@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <utility>
 
 namespace sluice::engine {
@@ -48,8 +47,22 @@ std::string percent(double share) {
   return fmt::format("{:.1f}", 100 * std::clamp(share, 0.0, 1.0));
 }
 
+constexpr double bar_height = 22;  // of a row, in units of the drawing, which is 720 wide
+
 std::string cut(const std::string& text, std::size_t most) {
   return text.size() <= most ? text : text.substr(0, most - 3) + "...";
+}
+
+std::string svg_of(const HtmlPage::Bar& bar, double most, double top) {
+  constexpr double left = 190;
+  constexpr double width_max = 360;
+  const double width = bar.size > 0 ? std::max(1.0, bar.size / most * width_max) : 0;
+  return fmt::format(
+      "<text x=\"{:.0f}\" y=\"{:.0f}\" text-anchor=\"end\">{}</text>"
+      "<rect x=\"{:.0f}\" y=\"{:.0f}\" width=\"{:.1f}\" height=\"14\" rx=\"2\"/>"
+      "<text x=\"{:.1f}\" y=\"{:.0f}\">{}</text>\n",
+      left - 8, top + 15, html_escape(cut(bar.label, 28)), left, top + 4, width, left + width + 6,
+      top + 15, html_escape(bar.value));
 }
 
 }  // namespace
@@ -117,28 +130,18 @@ void HtmlPage::begin_section(std::string_view title) {
 void HtmlPage::end_section() { text_ += "</section>\n"; }
 
 void HtmlPage::bars(std::string_view title, const std::vector<Bar>& bars) {
-  constexpr double row_height = 22;
-  constexpr double bar_left = 190;
-  constexpr double bar_width = 400;
   double most = 0;
   for (const Bar& bar : bars) most = std::max(most, bar.size);
   if (most <= 0) return;
-  auto out = std::back_inserter(text_);
   const std::string safe = html_escape(title);
-  fmt::format_to(out,
-                 "<figure><figcaption>{}</figcaption>\n<svg viewBox=\"0 0 720 {:.0f}\" "
-                 "role=\"img\" aria-label=\"{}\">\n",
-                 safe, row_height * static_cast<double>(bars.size()), safe);
+  text_ += fmt::format(
+      "<figure><figcaption>{}</figcaption>\n<svg viewBox=\"0 0 720 {:.0f}\" role=\"img\" "
+      "aria-label=\"{}\">\n",
+      safe, bar_height * static_cast<double>(bars.size()), safe);
   double top = 0;
   for (const Bar& bar : bars) {
-    const double width = bar.size > 0 ? std::max(1.0, bar.size / most * bar_width) : 0;
-    fmt::format_to(out,
-                   "<text x=\"{:.0f}\" y=\"{:.0f}\" text-anchor=\"end\">{}</text>"
-                   "<rect x=\"{:.0f}\" y=\"{:.0f}\" width=\"{:.1f}\" height=\"14\" rx=\"2\"/>"
-                   "<text x=\"{:.1f}\" y=\"{:.0f}\">{}</text>\n",
-                   bar_left - 8, top + 15, html_escape(cut(bar.label, 28)), bar_left, top + 4,
-                   width, bar_left + width + 6, top + 15, html_escape(bar.value));
-    top += row_height;
+    text_ += svg_of(bar, most, top);
+    top += bar_height;
   }
   text_ += "</svg></figure>\n";
 }

@@ -118,9 +118,8 @@ class ValueHandler {
   ValueHandler& operator=(const ValueHandler&) = delete;
   virtual ~ValueHandler() = default;
 
-  /// A string begins, whatever ReadOptions::texts says; told before what is in
-  /// it. Only with ReadOptions::sizes: for those who
-  /// want to know how large things are and not what they are.
+  /// A string begins, whatever ReadOptions::texts says; told before what is in it. Only with
+  /// ReadOptions::sizes: for those who want to know how large things are and not what they are.
   virtual bool on_string(const StoredString&) { return true; }
   virtual bool on_text(Role, const Text&) { return true; }
   /// Signed numbers in two's complement.

@@ -48,13 +48,16 @@ Result<void> write_page(const std::string& path, const std::string& page) {
   return {};
 }
 
-/// Before an hour is spent on reading: whether the page can be written at all.
-Result<void> try_page(const std::string& path) {
-  if (path.empty() || path == "-") return {};
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+/// Before an hour is spent on reading: whether the page can be written at all. True when that made
+/// the file.
+Result<bool> try_page(const std::string& path) {
+  if (path.empty() || path == "-") return false;
+  int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const bool made = file >= 0;
+  if (!made) file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
   if (file < 0) return std::unexpected(cannot_write(path));
   close(file);
-  return {};
+  return made;
 }
 
 int run(const Options& options, const Globals& globals) {
@@ -75,13 +78,17 @@ int run(const Options& options, const Globals& globals) {
                    .message = "--json and --html - both want standard output"},
                   globals);
   }
-  if (auto fine = try_page(options.html); !fine) return report(fine.error(), globals);
+  const auto made = try_page(options.html);
+  if (!made) return report(made.error(), globals);
   Result<AnalyzeResult> result;
   {
     TerminalObserver observer(globals.quiet);
     result = analyze(job, {.observer = &observer, .stop = stop});
   }
-  if (!result) return report(result.error(), globals);
+  if (!result) {
+    if (*made) unlink(options.html.c_str());
+    return report(result.error(), globals);
+  }
   if (!options.html.empty()) {
     if (auto written = write_page(options.html, to_html(*result)); !written) {
       return report(written.error(), globals);

@@ -234,6 +234,11 @@ class Analyze(cli.Case):
             self.assertEqual(analyze(file, *args).code, cli.USAGE)
         data = (cli.CORPUS / 'servers/redis70-default.rdb').read_bytes()
         self.assert_refused(analyze('-', stdin=data[:5000]), 'truncated')
+        with tempfile.TemporaryDirectory() as folder:
+            page = pathlib.Path(folder) / 'page.html'
+            run = analyze('-', '--html', page, stdin=data[:5000])
+            self.assert_refused(run, 'truncated')
+            self.assertFalse(page.exists())
 
 
 if __name__ == '__main__':
