@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -104,7 +105,9 @@ Result<std::int64_t> parse_time(const std::string& text) {
 
 std::string format_time(std::int64_t unix_ms) {
   using namespace std::chrono;
-  const sys_time<milliseconds> time{milliseconds(unix_ms)};
+  constexpr std::int64_t first_ms = -62'167'219'200'000;  // 0000-01-01
+  constexpr std::int64_t last_ms = 253'402'300'799'999;   // 9999-12-31
+  const sys_time<milliseconds> time{milliseconds(std::clamp(unix_ms, first_ms, last_ms))};
   const auto days = floor<std::chrono::days>(time);
   const year_month_day date(days);
   const hh_mm_ss clock(time - days);

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "sluice/catalog.h"
 
 namespace sluice {
@@ -25,6 +27,13 @@ TEST(Time, RefusesWhatIsNoTime) {
 TEST(Time, WritesWhatItReads) {
   EXPECT_EQ(format_time(1'795'338'000'007), "2026-11-22T09:00:00.007Z");
   EXPECT_EQ(parse_time(format_time(1'700'000'000'123)), 1'700'000'000'123);
+}
+
+TEST(Time, WritesNoYearThatHasNotFourDigits) {
+  constexpr auto most = std::numeric_limits<std::int64_t>::max();
+  constexpr auto least = std::numeric_limits<std::int64_t>::min();
+  EXPECT_EQ(format_time(most), "9999-12-31T23:59:59.999Z");
+  EXPECT_EQ(format_time(least), "0000-01-01T00:00:00.000Z");
 }
 
 }  // namespace

@@ -70,7 +70,8 @@ struct VerifyResult {
 
 /// Parses an RFC 3339 time; "2026-11-22", "2026-11-22T09:00:00Z", with offset or fraction.
 [[nodiscard]] Result<std::int64_t> parse_time(const std::string& text);
-/// RFC 3339 in UTC with milliseconds.
+/// RFC 3339 in UTC with milliseconds. That has four digits for a year: times before or after come
+/// as the first or last that it can write.
 [[nodiscard]] std::string format_time(std::int64_t unix_ms);
 
 }  // namespace sluice
