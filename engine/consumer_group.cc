@@ -129,12 +129,12 @@ bool ConsumerGroup::next_pending(Pending& pending) {
   if (!has_ahead_) return false;
   std::array<std::uint64_t, 2> numbers;
   std::memcpy(numbers.data(), ahead_.value.bytes.data(), sizeof numbers);
-  pending = {.id = stream_id_of(ahead_.key.bytes),
+  pending = {.id = rdb::stream_id_of(ahead_.key.bytes),
              .delivery_time = numbers[0],
              .delivery_count = numbers[1],
              .consumer = std::nullopt};
   has_ahead_ = pending_.next(ahead_);
-  const bool owned = has_ahead_ && is_owner() && stream_id_of(ahead_.key.bytes) == pending.id;
+  const bool owned = has_ahead_ && is_owner() && rdb::stream_id_of(ahead_.key.bytes) == pending.id;
   if (owned && ahead_.number) pending.consumer = consumer_at(*ahead_.number).name;
   return !error();
 }

@@ -201,7 +201,7 @@ void RespStream::write_entries() {
   const auto next_pending = [&] {
     pending.reset();
     ScratchSorter::Record record;
-    if (pending_ids_.next(record)) pending = stream_id_of(record.key.bytes);
+    if (pending_ids_.next(record)) pending = rdb::stream_id_of(record.key.bytes);
   };
   std::optional<StreamId> last;
   const auto fill_up_to = [&](std::optional<StreamId> id) {

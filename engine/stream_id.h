@@ -5,8 +5,6 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <span>
 
 #include "rdb/value_handler.h"
 
@@ -23,23 +21,13 @@ inline char* write_stream_id(char* to, rdb::StreamId id) {
   return std::to_chars(to, to + number_max, id.seq).ptr;
 }
 
-/// Bytes that compare as the id does.
+/// Bytes that compare as the id does; rdb::stream_id_of() reads them.
 inline std::array<std::byte, stream_id_key_bytes> stream_id_key(rdb::StreamId id) {
   std::array<std::uint64_t, 2> numbers{id.ms, id.seq};
   if constexpr (std::endian::native == std::endian::little) {
     for (std::uint64_t& number : numbers) number = std::byteswap(number);
   }
   return std::bit_cast<std::array<std::byte, stream_id_key_bytes>>(numbers);
-}
-
-/// The id of a key, which may be followed by more.
-inline rdb::StreamId stream_id_of(std::span<const std::byte> key) {
-  std::array<std::uint64_t, 2> numbers;
-  std::memcpy(numbers.data(), key.data(), sizeof numbers);
-  if constexpr (std::endian::native == std::endian::little) {
-    for (std::uint64_t& number : numbers) number = std::byteswap(number);
-  }
-  return {.ms = numbers[0], .seq = numbers[1]};
 }
 
 }  // namespace sluice::engine

@@ -33,7 +33,7 @@ Result<Transcoder::Outcome> Transcoder::end_survey() {
   if (auto ended = surveyor_.end(); !ended) return std::unexpected(ended.error());
   Outcome outcome{.type = as_, .losses = survey_.losses(*record_.type, *as_)};
   // Servers use the types with expiries only where there is one.
-  const bool could_expire = as_->name == "hash_metadata" || as_->name == "hash_2";
+  const bool could_expire = field_expiry_of(*as_) != FieldExpiry::none;
   if (could_expire && !survey_.min_expiry()) outcome.type = find_value_type(Dialect::redis, 4);
   if (target_.version < 8 && survey_.is_wide()) outcome.losses.add(Loss::value);
   as_ = outcome.type;

@@ -13,12 +13,10 @@ void ValueEmitter::begin(const ValueType& as, const ValueSurvey& survey, Writer&
   survey_ = &survey;
   writer_ = &writer;
   ascii_scores_ = as.name == "zset";
-  expiry_ = Expiry::none;
-  if (as.name == "hash_metadata") expiry_ = Expiry::before;
-  if (as.name == "hash_2") expiry_ = Expiry::after;
+  expiry_ = field_expiry_of(as);
   field_ = 0;
   field_is_open_ = false;
-  if (expiry_ == Expiry::before) writer.fixed8(survey.min_expiry().value_or(0));
+  if (expiry_ == FieldExpiry::before) writer.fixed8(survey.min_expiry().value_or(0));
   if (as.logical != LogicalType::string) writer.len(survey.elements());
 }
 
@@ -35,7 +33,7 @@ bool ValueEmitter::on_text(Role role, const Text& text) {
 
 void ValueEmitter::begin_field() {
   field_is_open_ = true;
-  if (expiry_ != Expiry::before) return;
+  if (expiry_ != FieldExpiry::before) return;
   const auto& expiries = survey_->expiries();
   const std::uint64_t expiry = field_ < expiries.size() ? expiries[field_] : 0;
   ++field_;
@@ -44,13 +42,13 @@ void ValueEmitter::begin_field() {
 
 /// Only now it is certain that no expiry follows.
 void ValueEmitter::end_field() {
-  if (field_is_open_ && expiry_ == Expiry::after) writer_->fixed8(no_expiry);
+  if (field_is_open_ && expiry_ == FieldExpiry::after) writer_->fixed8(no_expiry);
   field_is_open_ = false;
 }
 
 bool ValueEmitter::on_number(Role role, std::uint64_t number) {
   if (role != Role::field_expiry) return true;
-  if (expiry_ == Expiry::after) writer_->fixed8(number);
+  if (expiry_ == FieldExpiry::after) writer_->fixed8(number);
   field_is_open_ = false;
   return true;
 }

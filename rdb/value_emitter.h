@@ -23,16 +23,13 @@ class ValueEmitter final : public ValueHandler {
   bool on_real(Role role, double value) override;
 
  private:
-  /// Where the expiry of a field goes.
-  enum class Expiry : std::uint8_t { none, before, after };
-
   void begin_field();
   void end_field();
 
   const ValueSurvey* survey_ = nullptr;
   Writer* writer_ = nullptr;
   bool ascii_scores_ = false;
-  Expiry expiry_{};
+  FieldExpiry expiry_{};
   std::size_t field_ = 0;
   bool field_is_open_ = false;  // its expiry may follow
 };

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "rdb/value_type.h"
@@ -16,6 +18,15 @@ struct StreamId {
 
   friend auto operator<=>(const StreamId&, const StreamId&) = default;
 };
+
+/// The id in the first 16 of `bytes`: two big-endian numbers, as streams store it, and as bytes
+/// compare as ids do.
+[[nodiscard]] inline StreamId stream_id_of(std::span<const std::byte> bytes) noexcept {
+  StreamId id;
+  std::memcpy(&id.ms, bytes.data(), sizeof id.ms);
+  std::memcpy(&id.seq, bytes.data() + sizeof id.ms, sizeof id.seq);
+  return {.ms = std::byteswap(id.ms), .seq = std::byteswap(id.seq)};
+}
 
 /// What a piece of a value is, whatever its encoding.
 enum class Role : std::uint8_t {

@@ -16,12 +16,6 @@
 #include "rdb/value_reader_impl.h"
 
 namespace sluice::rdb {
-namespace {
-
-constexpr std::uint64_t expiry_max = (std::uint64_t{1} << 48) - 1;  // of a hash field, ms
-
-}  // namespace
-
 ValueReader::ValueReader(ValueHandler& handler, ReadOptions options)
     : impl_(std::make_unique<Impl>(handler, options)) {}
 ValueReader::~ValueReader() = default;
@@ -234,10 +228,7 @@ Step ValueReader::Impl::run_fixed8(Part part) {
 Step ValueReader::Impl::run_fixed16(Part part) {
   std::span<const std::byte> token;
   if (const Step taken = tokens_.take_bytes(16, token); taken != Step::ok) return taken;
-  StreamId id;
-  std::memcpy(&id.ms, token.data(), 8);
-  std::memcpy(&id.seq, token.data() + 8, 8);
-  return take_stream_id(part, {std::byteswap(id.ms), std::byteswap(id.seq)});
+  return take_stream_id(part, stream_id_of(token));
 }
 
 Step ValueReader::Impl::take_score(double score) {

@@ -7,8 +7,6 @@
 namespace sluice::rdb {
 namespace {
 
-constexpr std::uint64_t expiry_max = (std::uint64_t{1} << 48) - 1;  // of a hash field, ms
-
 std::string_view name_of(Part part) noexcept {
   switch (part) {
     case Part::ziplist:
@@ -36,7 +34,7 @@ InnerEncoding& ValueReader::Impl::begin_blob(Part part, std::uint64_t size) {
 Step ValueReader::Impl::blob(Part part, std::span<const std::byte> bytes, bool first, bool last) {
   if (first) {
     encoding_ = &begin_blob(part, plain_bytes_);
-    tuple_ = tuple_of(part, part == Part::node);
+    tuple_ = tuple_of(part);
     position_ = 0;
     if (part == Part::node) {
       stream_->node.begin(stream_->node_id, options_.texts.has(Role::entry_field), options_.strict);
@@ -66,9 +64,8 @@ Step ValueReader::Impl::end_blob(Part part) {
                   " elements, not a multiple of " + std::to_string(tuple_.size));
 }
 
-ValueReader::Impl::Tuple ValueReader::Impl::tuple_of(Part part, bool stream_node) noexcept {
+ValueReader::Impl::Tuple ValueReader::Impl::tuple_of(Part part) noexcept {
   using enum Slot;
-  if (stream_node) return {1, {node}};
   switch (part) {
     case Part::set_listpack: return {1, {member}};
     case Part::intset: return {1, {ascending_member}};
@@ -78,6 +75,7 @@ ValueReader::Impl::Tuple ValueReader::Impl::tuple_of(Part part, bool stream_node
     case Part::zset_ziplist:
     case Part::zset_listpack: return {2, {member, score}};
     case Part::hash_expiry_listpack: return {3, {field, value, expiry}};
+    case Part::node: return {1, {node}};
     default: return {1, {element}};
   }
 }
@@ -104,8 +102,7 @@ bool ValueReader::Impl::on_item(const Item& item) {
 }
 
 bool ValueReader::Impl::item_text(Role role, const Item& item) {
-  const bool needed = options_.texts.has(role) ||
-                      (options_.strict && (role == Role::member || role == Role::field));
+  const bool needed = options_.texts.has(role) || (options_.strict && unique.has(role));
   if (!needed) return !item.last || end_text(role) == Step::ok;
   if (!item.is_integer) {
     return text(role,

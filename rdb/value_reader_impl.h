@@ -35,6 +35,11 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   std::uint64_t unchecked() const noexcept { return unchecked_; }
 
  private:
+  static constexpr std::uint64_t expiry_max = (std::uint64_t{1} << 48) - 1;  // of a hash field, ms
+  /// Of these, a value or group has none twice.
+  static constexpr Roles unique{Role::member, Role::field, Role::group, Role::consumer,
+                                Role::producer};
+
   enum class ModuleState : std::uint8_t { opcode, number, bytes4, bytes8, string };
   /// What an element of an inner encoding is, by its place in the tuple.
   enum class Slot : std::uint8_t {
@@ -105,7 +110,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   Step end_blob(Part part);
   bool wants(Part part) const noexcept;
   static Role role_of(Part part) noexcept;
-  static Tuple tuple_of(Part part, bool stream_node) noexcept;
+  static Tuple tuple_of(Part part) noexcept;
 
   bool on_item(const Item& item) override;
   bool item_text(Role role, const Item& item);

@@ -58,10 +58,7 @@ Step ValueReader::Impl::node_id(std::span<const std::byte> bytes, bool last) {
   if (string_first_) number_text_.size = 0;
   number_text_.add(bytes);
   if (!last) return Step::ok;
-  StreamId id;
-  std::memcpy(&id.ms, number_text_.bytes.data(), 8);
-  std::memcpy(&id.seq, number_text_.bytes.data() + 8, 8);
-  stream_->node_id = {std::byteswap(id.ms), std::byteswap(id.seq)};
+  stream_->node_id = stream_id_of(std::as_bytes(std::span(number_text_.bytes)));
   auto& before = stream_->last_node_id;
   const auto greatest = std::max(before, stream_->last_entry);
   if (options_.strict && greatest && stream_->node_id <= *greatest) {

@@ -14,9 +14,6 @@ namespace {
 
 constexpr std::size_t expanded_bytes = 16 << 10;
 
-/// Of these, a value or group has none twice.
-constexpr Roles unique{Role::member, Role::field, Role::group, Role::consumer, Role::producer};
-
 }  // namespace
 
 struct ValueReader::Impl::HashState {
@@ -140,9 +137,7 @@ Step ValueReader::Impl::read_lzf(Part part) {
       if (given != Step::ok) return given;
       string_first_ = false;
     }
-    if (lzf_.malformed()) {
-      return fail_lzf();
-    }
+    if (lzf_.malformed()) return fail_lzf();
     if (lzf_.done()) return Step::ok;
     if (stored.empty()) return Step::more;
   }

@@ -14,13 +14,15 @@ constexpr std::string_view nacked_name = "sluice:nacked";
 constexpr std::uint64_t default_idempotency_seconds = 100;
 constexpr std::uint64_t default_idempotency_items = 100;
 
-/// Where the expiries stand before the fields, they have to be known before.
-bool expiries_come_first(const ValueType& type) noexcept { return type.name == "hash_metadata"; }
-
 }  // namespace
 
+FieldExpiry field_expiry_of(const ValueType& type) noexcept {
+  if (type.name == "hash_metadata") return FieldExpiry::before;
+  return type.name == "hash_2" ? FieldExpiry::after : FieldExpiry::none;
+}
+
 void ValueSurvey::begin(const ValueType& as) {
-  keep_expiries_ = expiries_come_first(as);
+  keep_expiries_ = field_expiry_of(as) == FieldExpiry::before;  // to be known before the fields are
   elements_ = longest_ = 0;
   min_expiry_.reset();
   expiries_.clear();
@@ -37,7 +39,7 @@ bool ValueSurvey::is_wide() const noexcept {
 
 Losses ValueSurvey::losses(const ValueType& from, const ValueType& as) const {
   Losses losses;
-  const bool has_expiries = as.name == "hash_2" || as.name == "hash_metadata";
+  const bool has_expiries = field_expiry_of(as) != FieldExpiry::none;
   if (as.logical == LogicalType::hash && !has_expiries && min_expiry_) {
     losses.add(Loss::field_expiries);
   }

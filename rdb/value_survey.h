@@ -13,6 +13,10 @@
 
 namespace sluice::rdb {
 
+/// Where a type without inner encoding has the expiry of a hash field.
+enum class FieldExpiry : std::uint8_t { none, before, after };
+[[nodiscard]] FieldExpiry field_expiry_of(const ValueType& type) noexcept;
+
 /// The pending ids of a group that belong to no consumer.
 struct NackedGroup {
   std::uint64_t group = 0;  ///< Counted from 0, in the order of the stream.
