@@ -31,8 +31,9 @@ CheckError describe(const rdb::Error& error) {
 
 void add_error(CheckResult& result, const rdb::Error& error) {
   ++result.error_count;
-  if (!result.error) result.error = describe(error);
-  if (result.errors.size() < CheckResult::errors_max) result.errors.push_back(describe(error));
+  if (result.errors.size() == CheckResult::errors_max) return;
+  result.errors.push_back(describe(error));
+  if (!result.error) result.error = result.errors.back();
 }
 
 void take_facts(CheckResult& result, const engine::StreamFacts& facts) {

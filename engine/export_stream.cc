@@ -33,14 +33,12 @@ bool ExportStream::on_function(std::span<const std::byte> source) {
 
 bool ExportStream::on_record_begin(const rdb::RecordHeader& record) {
   if (!StreamFacts::on_record_begin(record)) return false;
-  value_bytes_ = 0;
   want_ = format_.begin(record);
   if (want_ == Want::events) reader_.begin(record, *header());
   return true;
 }
 
 bool ExportStream::on_value_part(std::span<const std::byte> part) {
-  value_bytes_ += part.size();
   if (want_ == Want::bytes) format_.on_bytes(part);
   if (want_ == Want::events) {
     if (const auto fed = reader_.feed(part); !fed) return fail(fed.error());
@@ -53,7 +51,7 @@ bool ExportStream::on_record_end(std::uint64_t offset) {
     if (const auto ended = reader_.end(); !ended) return fail(ended.error());
   }
   if (!go_on()) return false;
-  format_.end(value_bytes_);
+  format_.end(value_bytes());
   return StreamFacts::on_record_end(offset) && go_on();
 }
 

@@ -34,7 +34,6 @@ class ExportStream : public StreamFacts {
   std::string what_;
   rdb::ValueReader reader_;
   ExportFormat::Want want_{};
-  std::uint64_t value_bytes_ = 0;
   std::optional<Error> error_;
 };
 

@@ -55,6 +55,10 @@ class StreamFacts : public rdb::Handler {
   bool on_record_end(std::uint64_t offset) override;
   bool on_end(const rdb::Trailer& trailer) override;
 
+ protected:
+  /// Of the current record, serialised, so far.
+  [[nodiscard]] std::uint64_t value_bytes() const noexcept { return value_bytes_; }
+
  private:
   std::optional<rdb::Header> header_;
   std::optional<rdb::Trailer> trailer_;

@@ -63,15 +63,10 @@ Result<bool> try_page(const std::string& path) {
 int run(const Options& options, const Globals& globals) {
   const std::stop_token stop = stop_on_signals();
   AnalyzeOptions job = options.job;
-  job.place.name = options.place;
-  job.place.repository = globals.repository;
-  job.place.io = globals.io_backend();
   job.fold_ids = !options.plain_ids;
-  if (is_server_uri(options.place)) {
-    auto address = make_address(options.place, options.server, "source");
-    if (!address) return report(address.error(), globals);
-    job.place.server = std::move(*address);
-  }
+  auto place = make_place(options.place, options.server, globals);
+  if (!place) return report(place.error(), globals);
+  job.place = std::move(*place);
   if (options.html == "-" && globals.json) {
     return report({.stage = Stage::usage,
                    .code = "bad_option",

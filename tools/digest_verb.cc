@@ -20,19 +20,12 @@ struct Options {
 
 int run(const Options& options, const Globals& globals) {
   const std::stop_token stop = stop_on_signals();
-  Place place{.name = options.place,
-              .server = {},
-              .repository = globals.repository,
-              .io = globals.io_backend()};
-  if (is_server_uri(options.place)) {
-    auto address = make_address(options.place, options.server, "source");
-    if (!address) return report(address.error(), globals);
-    place.server = std::move(*address);
-  }
+  const auto place = make_place(options.place, options.server, globals);
+  if (!place) return report(place.error(), globals);
   Result<DigestResult> result;
   {
     TerminalObserver observer(globals.quiet);
-    result = digest(place, {.observer = &observer, .stop = stop});
+    result = digest(*place, {.observer = &observer, .stop = stop});
   }
   if (!result) return report(result.error(), globals);
   if (globals.json) {
