@@ -31,6 +31,8 @@ class DigestReader {
   bool end();
 
   [[nodiscard]] std::uint64_t keys() const noexcept { return digest_.keys(); }
+  /// Of the terms so far, those of a value that could not be decoded among them.
+  [[nodiscard]] const rdb::Digest128& sum() const noexcept { return digest_.value(); }
   /// Null when a value could not be decoded.
   [[nodiscard]] std::optional<std::string> digest() const;
   [[nodiscard]] std::uint64_t undecodable() const noexcept { return undecodable_; }

@@ -17,6 +17,11 @@ struct Digest128 {
     high += other.high + (low < other.low ? 1 : 0);
     return *this;
   }
+  constexpr Digest128& operator-=(const Digest128& other) noexcept {
+    high -= other.high + (low < other.low ? 1 : 0);
+    low -= other.low;
+    return *this;
+  }
   friend constexpr bool operator==(const Digest128&, const Digest128&) = default;
 };
 

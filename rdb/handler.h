@@ -64,6 +64,9 @@ class Handler {
   virtual bool on_function(std::span<const std::byte> /*source*/) { return true; }
   /// Data that a module keeps outside of keys. `when`: 1 before the keys, 2 after them.
   virtual bool on_module_aux(std::uint64_t /*module_id*/, std::uint64_t /*when*/) { return true; }
+  /// Bytes of an aux field, a function or module aux data exactly as in the stream, opcode
+  /// included, in order; cut as on_value_part() is. The event of each comes after its last byte.
+  virtual bool on_metadata_part(std::span<const std::byte> /*part*/) { return true; }
 
   /// A key begins. Followed by on_value_part() calls and one on_record_end().
   virtual bool on_record_begin(const RecordHeader&) { return true; }

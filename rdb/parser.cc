@@ -27,6 +27,10 @@ std::string hex(std::uint64_t value) {
   return std::string(16 - size, '0') + std::string(digits.data(), size);
 }
 
+bool is_metadata(OpcodeKind kind) noexcept {
+  return kind == OpcodeKind::aux || kind == OpcodeKind::function || kind == OpcodeKind::module_aux;
+}
+
 }  // namespace
 
 Result<std::size_t> Parser::feed(std::span<const std::byte> input) {
@@ -124,7 +128,15 @@ Step Parser::begin_opcode(const Opcode& opcode) {
     part_from_ = tokens_.at();
   }
   state_ = State::fields;
-  return Step::ok;
+  return is_metadata(opcode.kind) ? begin_metadata(opcode) : Step::ok;
+}
+
+// The opcode byte may have been in the window before this one, so it is told apart.
+Step Parser::begin_metadata(const Opcode& opcode) {
+  sink_ = Sink::metadata;
+  part_from_ = tokens_.at();
+  const std::array number{std::byte{opcode.number}};
+  return told(handler_.on_metadata_part(number));
 }
 
 Step Parser::begin_record(const ValueType& type) {
@@ -327,6 +339,7 @@ Step Parser::flush_part() {
   part_from_ = tokens_.at();
   if (sink_ == Sink::none || part.empty()) return Step::ok;
   if (sink_ == Sink::value) return told(handler_.on_value_part(part));
+  if (sink_ == Sink::metadata) return told(handler_.on_metadata_part(part));
   key_meta_.insert(key_meta_.end(), part.begin(), part.end());
   return Step::ok;
 }

@@ -75,7 +75,7 @@ class Parser {
     failed
   };
   /// Where the bytes of the construct being read go besides being skipped.
-  enum class Sink : std::uint8_t { none, value, key_meta };
+  enum class Sink : std::uint8_t { none, value, key_meta, metadata };
   enum class ModuleState : std::uint8_t { opcode, number, bytes4, bytes8, string };
 
   // States.
@@ -90,6 +90,7 @@ class Parser {
   Step step_refused_key();
   Step step_footer();
   Step begin_opcode(const Opcode& opcode);
+  Step begin_metadata(const Opcode& opcode);
   Step begin_record(const ValueType& type);
   Step refuse(std::uint8_t number);
   Step read_refused_key();

@@ -1,0 +1,83 @@
+#include "engine/run_digest.h"
+
+#include <algorithm>
+
+#include "engine/canonical_map.h"
+#include "rdb/escape.h"
+#include "rdb/value_type.h"
+
+namespace sluice::engine {
+namespace {
+
+/// Same key, and the same to a digest. Access info is not part of one.
+bool same_data(const Record& a, const Record& b) {
+  return a.type == b.type && a.expire_at_ms == b.expire_at_ms && a.fragmented == b.fragmented &&
+         std::ranges::equal(a.value, b.value) && std::ranges::equal(a.meta, b.meta);
+}
+
+}  // namespace
+
+rdb::Digest128 RunDigest::term(const Record& record, const RunContext& context,
+                               std::uint64_t& undecodable) {
+  if (record.fragmented) {
+    if (read_fragment_list(record.value, "", fragments_) && fragments_.terms)
+      return *fragments_.terms;
+  } else if (const auto* type = rdb::find_value_type(context.header.dialect, record.type)) {
+    const rdb::Digest128 before = reader_.sum();
+    reader_.begin({.index = 0,
+                   .offset = 0,
+                   .db = context.db,
+                   .type = type,
+                   .value_offset = 0,
+                   .key = context.key_of(record),
+                   .expire_at_ms = record.expire_at_ms,
+                   .lru_idle_s = {},
+                   .lfu_freq = {},
+                   .key_meta = record.meta},
+                  context.header);
+    reader_.add(record.value);
+    if (reader_.end()) {
+      rdb::Digest128 after = reader_.sum();
+      return after -= before;
+    }
+  }
+  ++undecodable;
+  if (problem_.empty() && reader_.first_problem().empty())
+    problem_ = "key \"" + rdb::escape(context.key_of(record)) + "\"";
+  return {};
+}
+
+RunDigest::Sum RunDigest::of(RunReader& run, const RunContext& context) {
+  Sum sum;
+  Record record;
+  while (run.next(record)) sum.digest += term(record, context, sum.undecodable);
+  return sum;
+}
+
+RunDigest::Sum RunDigest::from(const rdb::Digest128& base_sum, RunReader& base, RunReader& result,
+                               const RunContext& context) {
+  Sum sum{.digest = base_sum, .undecodable = 0};
+  Record old;
+  Record now;
+  bool has_old = base.next(old);
+  bool has_now = result.next(now);
+  while (has_old || has_now) {
+    int order = 0;
+    if (!has_old) {
+      order = 1;
+    } else if (!has_now) {
+      order = -1;
+    } else {
+      order = compare_labels(old.key, now.key);
+    }
+    if (order != 0 || !same_data(old, now)) {
+      if (order <= 0) sum.digest -= term(old, context, sum.undecodable);
+      if (order >= 0) sum.digest += term(now, context, sum.undecodable);
+    }
+    if (order <= 0) has_old = base.next(old);
+    if (order >= 0) has_now = result.next(now);
+  }
+  return sum;
+}
+
+}  // namespace sluice::engine
