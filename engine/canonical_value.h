@@ -13,7 +13,9 @@ namespace sluice::engine {
 /// encoded bytes of member or field. A server writes them in the order of its table, which differs
 /// from one process to the next; sorted, the same data are the same bytes.
 ///
-/// Memory:  24 bytes an element; kept from one value to the next, up to scratch_elements_max.
+/// Memory:  24 bytes an element, of which a value has half a million at most; kept from one value
+/// to
+///          the next.
 /// Threads: none; one at a time.
 class CanonicalValue {
  public:
@@ -37,9 +39,17 @@ class CanonicalValue {
     std::uint32_t token_at = 0;
     std::uint32_t token_bytes = 0;
   };
-  class Walk;
 
+  [[nodiscard]] bool find_elements(const rdb::Program& program);
+  [[nodiscard]] bool is_before(const Element& left, const Element& right) const noexcept;
+  [[nodiscard]] std::span<const std::byte> bytes(const Element& of) const noexcept {
+    return value_.subspan(of.at, of.bytes);
+  }
+
+  std::span<const std::byte> value_;  // that is being looked at
   std::vector<Element> elements_;
+  std::uint32_t head_bytes_ = 0;  // before the first
+  bool is_sorted_ = false;
 };
 
 }  // namespace sluice::engine

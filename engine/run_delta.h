@@ -28,8 +28,8 @@ class RunDelta {
   /// How long those must be.
   static constexpr std::size_t common_bytes_min = 16;
 
-  /// Replaces what is in `out`: the ops that make `result` of `base`. They make it whatever the
-  /// bases holds; they are few when it holds the same keys.
+  /// Replaces what is in `out`: the ops that make `result` of `base`. They do whatever the
+  /// base holds, and are few when it holds the same keys.
   void make(const RunView& base, const RunView& result, storage::DeltaOps& out);
 
   /// Records of the last `result` whose key is in `base`.

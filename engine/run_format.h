@@ -39,6 +39,11 @@ inline constexpr std::uint8_t fragmented = 1U << 3;
 inline constexpr std::uint8_t idle = 1U << 4;
 inline constexpr std::uint8_t freq = 1U << 5;
 inline constexpr std::uint8_t known = 0x3F;
+/// How much of the column of expiries is the record's. Precondition: the form is a known one.
+[[nodiscard]] constexpr std::size_t expiry_bytes(unsigned attributes) noexcept {
+  constexpr std::array<std::uint8_t, 4> bytes{0, 6, 8, 0};
+  return bytes[attributes & expiry_mask];
+}
 }  // namespace run_attribute
 inline constexpr std::int64_t expiry_u48_max = (std::int64_t{1} << 48) - 1;
 

@@ -45,17 +45,16 @@ class RunReader {
   void pieces(RunPieces& pieces) const;
 
  private:
-  friend class RunCheck;
+  RunReader(const RunHeader& header, std::span<const std::byte> raw, std::size_t key_bytes_max);
 
-  RunReader(const RunHeader& header, std::span<const std::byte> raw);
+  void take_attributes(unsigned attributes, Record& record) noexcept;
 
   RunHeader header_;
   std::span<const std::byte> raw_;
   std::array<const std::byte*, run_column_count> begins_{};
   std::array<const std::byte*, run_column_count> at_{};  // of the next record
   std::uint32_t left_ = 0;                               // records
-  std::vector<std::byte> key_;                           // as long as the longest so far
-  std::size_t key_bytes_ = 0;
+  std::vector<std::byte> key_;                           // as long as the longest
 };
 
 }  // namespace sluice::engine
