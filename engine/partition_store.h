@@ -97,8 +97,8 @@ class PartitionStore {
   [[nodiscard]] const Fence& lower(std::size_t index) const noexcept;
 
   /// Calls `batch` with partition `index`, sorted: mostly once; with several batches, in order,
-  /// when it is too large to be sorted at once. Its memory and scratch are free afterwards, also
-  /// after an error. An error of `batch` ends it and is returned.
+  /// when it is too large to be sorted at once. Its memory is free afterwards, also after an
+  /// error. An error of `batch` ends it and is returned.
   [[nodiscard]] Result<void> take(std::size_t index, const BatchFunction& batch);
 
   [[nodiscard]] PartitionStats stats() const noexcept;

@@ -31,23 +31,38 @@ int open_unnamed(const std::string& folder) {
 
 }  // namespace
 
+Result<int> open_scratch() {
+  const int fd = open_unnamed(folder());
+  if (fd < 0) return std::unexpected(scratch_error("make", errno));
+  return fd;
+}
+
+Error scratch_error(const char* what, int problem) {
+  return {.stage = Stage::engine,
+          .code = "scratch_failed",
+          .message = "cannot " + std::string(what) + " a scratch file in " + folder() + ": " +
+                     std::generic_category().message(problem) +
+                     "; TMPDIR says where scratch files go"};
+}
+
 ScratchFile::~ScratchFile() {
   if (fd_ >= 0) ::close(fd_);  // nobody will read it
 }
 
 void ScratchFile::fail(const char* what, int problem) {
-  if (error_) return;
-  error_ = Error{.stage = Stage::engine,
-                 .code = "scratch_failed",
-                 .message = "cannot " + std::string(what) + " a scratch file in " + folder() +
-                            ": " + std::generic_category().message(problem) +
-                            "; TMPDIR says where scratch files go"};
+  if (!error_) error_ = scratch_error(what, problem);
 }
 
 void ScratchFile::append(std::span<const std::byte> bytes) {
   if (error_) return;
-  if (fd_ < 0) fd_ = open_unnamed(folder());
-  if (fd_ < 0) return fail("make", errno);
+  if (fd_ < 0) {
+    const auto fd = open_scratch();
+    if (!fd) {
+      error_ = fd.error();
+      return;
+    }
+    fd_ = *fd;
+  }
   while (!bytes.empty()) {
     const auto written = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<::off_t>(size_));
     if (written < 0 && errno == EINTR) continue;

@@ -9,6 +9,12 @@
 
 namespace sluice::engine {
 
+/// Opens a file without a name in $TMPDIR or /tmp.
+[[nodiscard]] Result<int> open_scratch();
+
+/// "scratch_failed": cannot `what` a scratch file, for `problem`, an errno.
+[[nodiscard]] Error scratch_error(const char* what, int problem);
+
 /// A file without a name, in $TMPDIR or /tmp, that is gone when this is, or the process.
 ///
 /// Errors:  sticky, "scratch_failed"; after one, writing does nothing and reading gives zeros.

@@ -1,0 +1,105 @@
+#include "engine/block_pool.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <functional>
+#include <new>
+
+namespace sluice::engine {
+
+void MemoryGauge::add(std::size_t bytes) noexcept {
+  const std::size_t now = now_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  std::size_t peak = peak_.load(std::memory_order_relaxed);
+  while (now > peak && !peak_.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
+  }
+  if (whole_ != nullptr) whole_->add(bytes);
+}
+
+void MemoryGauge::sub(std::size_t bytes) noexcept {
+  now_.fetch_sub(bytes, std::memory_order_relaxed);
+  if (whole_ != nullptr) whole_->sub(bytes);
+}
+
+BlockPool::BlockPool(std::size_t memory_bytes, std::size_t block_bytes, MemoryGauge& gauge)
+    : gauge_(gauge),
+      block_bytes_(block_bytes),
+      mapped_bytes_((memory_bytes / block_bytes + 2) * block_bytes) {
+  // Only what is touched takes memory.
+  void* const mapping = ::mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping == MAP_FAILED) throw std::bad_alloc();
+  mapping_ = static_cast<std::byte*>(mapping);
+}
+
+BlockPool::~BlockPool() { ::munmap(mapping_, mapped_bytes_); }
+
+bool BlockPool::is_mapped(const Block* block) const noexcept {
+  const auto* const at = reinterpret_cast<const std::byte*>(block);
+  return !std::less<>{}(at, mapping_) && std::less<>{}(at, mapping_ + mapped_bytes_);
+}
+
+Block* BlockPool::take() {
+  void* memory = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (spare_ != nullptr) {
+      memory = spare_;
+      spare_ = spare_->next;
+    } else if (taken_bytes_ < mapped_bytes_) {
+      memory = mapping_ + taken_bytes_;
+      taken_bytes_ += block_bytes_;
+    }
+  }
+  if (memory == nullptr) return take_large(block_room());
+  gauge_.add(block_bytes_);
+  return new (memory) Block{.next = nullptr, .room = block_room(), .used = 0};
+}
+
+Block* BlockPool::take_large(std::size_t room) {
+  void* const memory = std::malloc(sizeof(Block) + room);
+  if (memory == nullptr) throw std::bad_alloc();
+  gauge_.add(sizeof(Block) + room);
+  return new (memory) Block{.next = nullptr, .room = room, .used = 0};
+}
+
+Block* BlockPool::resize_large(Block* block, std::size_t room) {
+  const std::size_t before = block->room;
+  void* const memory = std::realloc(block, sizeof(Block) + room);
+  if (memory == nullptr) throw std::bad_alloc();
+  block = static_cast<Block*>(memory);
+  block->room = room;
+  gauge_.add(room);
+  gauge_.sub(before);
+  return block;
+}
+
+void BlockPool::give(Block* list) noexcept {
+  const std::lock_guard lock(mutex_);
+  while (list != nullptr) {
+    Block* const block = list;
+    list = block->next;
+    gauge_.sub(sizeof(Block) + block->room);
+    if (is_mapped(block)) {
+      block->next = spare_;
+      spare_ = block;
+    } else {
+      std::free(block);
+    }
+  }
+}
+
+void BlockPool::release(Block* list) noexcept {
+  while (list != nullptr) {
+    Block* const block = list;
+    list = block->next;
+    gauge_.sub(sizeof(Block) + block->room);
+    if (is_mapped(block)) {
+      ::madvise(block, block_bytes_, MADV_DONTNEED);
+    } else {
+      std::free(block);
+    }
+  }
+}
+
+}  // namespace sluice::engine

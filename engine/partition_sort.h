@@ -1,0 +1,15 @@
+#pragma once
+
+#include <span>
+
+#include "engine/sorted_batch.h"
+
+namespace sluice::engine {
+
+/// Sorts `entries` by the labels of their records; prefixes need not be set before.
+///
+/// What all labels share is passed over, the next eight bytes are sorted as numbers, and where they
+/// agree the same is done with what is behind them. Returns a record that is there twice, or null.
+[[nodiscard]] const std::byte* sort_entries(std::span<SortedBatch::Entry> entries);
+
+}  // namespace sluice::engine
