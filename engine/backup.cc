@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
+#include <memory>
+#include <thread>
 
+#include "engine/backup_plan.h"
+#include "engine/canonical_ingest.h"
 #include "engine/clock.h"
 #include "engine/errors.h"
 #include "engine/file_input.h"
@@ -55,11 +58,21 @@ Result<void> judge_trailing(std::uint64_t bytes, bool from_server,
 }
 
 /// The bytes are kept as they came, so the backup is as good as its source.
-void tell_undecodable(const engine::DigestReader& digest, const engine::ProgressMeter& meter) {
-  if (digest.undecodable() == 0) return;
+void tell_undecodable(const engine::DigestOutcome& digest, const engine::ProgressMeter& meter) {
+  if (digest.undecodable == 0) return;
   meter.notice(
       fmt::format("{} value(s) cannot be decoded, so this backup has no digest; the first: {}",
-                  digest.undecodable(), digest.first_problem()));
+                  digest.undecodable, digest.first_problem));
+}
+
+/// Its data are stored again, so this backup does not suffer; but whoever has it should know.
+void tell_damaged_parent(const engine::RunCounts& counts, const std::string& parent,
+                         const engine::ProgressMeter& meter) {
+  if (counts.damaged_parent == 0) return;
+  meter.notice(
+      fmt::format("{} run(s) of backup {} cannot be read and were stored anew; verify it; "
+                  "the first: {}",
+                  counts.damaged_parent, parent, counts.first_damage));
 }
 
 /// What a file knows of the server that wrote it.
@@ -92,61 +105,138 @@ Result<BackupSummary> commit(storage::Repository& repository, storage::BackupWri
                            committed->stats.file_bytes);
 }
 
+/// One backup under way.
+class BackupRun {
+ public:
+  BackupRun(const BackupOptions& options, const JobContext& job)
+      : options_(options), job_(job), meter_(job) {}
+
+  Result<BackupSummary> run() {
+    if (auto ready = prepare(); !ready) return std::unexpected(ready.error());
+    const engine::SnapshotConsumer consumer{
+        .consume = [this](std::span<const std::byte> bytes) -> Result<void> {
+          auto fed = ingest_->feed(bytes);
+          tell();
+          return fed;
+        },
+        .idle = [this] { tell(); },
+        .begin = [this](bool from_cluster_node) { return begin(from_cluster_node); }};
+    auto origin = engine::read_snapshot(options_, consumer, meter_, job_);
+    if (!origin) return std::unexpected(origin.error());
+    if (auto stored = finish(); !stored) return std::unexpected(stored.error());
+    return publish(*std::move(origin));
+  }
+
+ private:
+  [[nodiscard]] bool from_server() const { return is_server_uri(options_.source); }
+  [[nodiscard]] std::string what() const { return from_server() ? "the snapshot" : "the RDB file"; }
+  void tell() { meter_.update(ingest_->bytes(), ingest_->facts().keys()); }
+
+  Result<void> prepare() {
+    if (!from_server()) {  // before a repository is made for nothing
+      if (auto there = engine::FileInput::require(options_.source); !there) return there;
+    }
+    auto compression = engine::parse_compression(options_.compression);
+    if (!compression) return std::unexpected(compression.error());
+    compression_ = *compression;
+    std::string instance = options_.instance;
+    if (instance.empty()) {
+      auto made = engine::default_instance(options_);
+      if (!made) return std::unexpected(made.error());
+      instance = *std::move(made);
+    }
+    auto repository = engine::open_repository(options_.repository, true, options_.io);
+    if (!repository) return std::unexpected(repository.error());
+    repository_ = *std::move(repository);
+    auto parent = engine::choose_parent(*repository_, instance, options_, meter_);
+    if (!parent) return std::unexpected(parent.error());
+    parent_ = *std::move(parent);
+    storage::BeginOptions begin;
+    if (parent_) begin.parent = parent_->backup.stored.key;
+    auto writer = repository_->begin_backup(instance, begin);
+    if (!writer) return std::unexpected(engine::from_storage(writer.error()));
+    writer_ = *std::move(writer);
+    manifest_.started_at_ms = started_at_ms(writer_->key());
+    tell_cleared(writer_->cleared(), meter_);
+    if (const std::string& reason = writer_->io_fallback_reason(); !reason.empty()) {
+      meter_.notice("io_uring is not used, threads do its work: " + reason);
+    }
+    return {};
+  }
+
+  /// Now that it is known what the source is.
+  Result<void> begin(bool from_cluster_node) {
+    manifest_.compression = engine::to_text(compression_);
+    if (options_.layout == BackupLayout::stream) {
+      manifest_.layout = engine::Manifest::layout_stream;
+      ingest_ = std::make_unique<engine::StreamIngest>(*writer_, compression_, what());
+      return {};
+    }
+    manifest_.layout = engine::Manifest::layout_canonical;
+    manifest_.order = from_cluster_node ? "slot" : "key";
+    // Runs in another order cannot be compared.
+    if (parent_ && parent_->backup.manifest.order != manifest_.order) parent_.reset();
+    if (parent_) manifest_.parent = parent_->backup.stored.key.id;
+    engine::CanonicalOptions canonical;
+    canonical.memory_bytes = options_.memory_bytes;
+    canonical.threads = std::clamp(std::thread::hardware_concurrency(), 1U, threads_max);
+    canonical.compression = compression_;
+    canonical.keep_access = options_.access_info;
+    canonical.by_slot = from_cluster_node;
+    auto ingest = std::make_unique<engine::CanonicalIngest>(*repository_, *writer_, parent_.get(),
+                                                            canonical, what());
+    canonical_ = ingest.get();
+    ingest_ = std::move(ingest);
+    return {};
+  }
+
+  Result<void> finish() {
+    meter_.set_phase("storing");
+    const auto stored = [this](std::uint64_t bytes) {
+      meter_.update(bytes, ingest_->facts().keys());
+    };
+    if (auto ended = ingest_->finish(stored, job_.stop); !ended) return ended;
+    if (auto ended = judge_trailing(ingest_->trailing_bytes(), from_server(), meter_); !ended)
+      return ended;
+    if (job_.stop.stop_requested()) return std::unexpected(engine::cancelled());
+    return {};
+  }
+
+  Result<BackupSummary> publish(engine::SnapshotOrigin origin) {
+    meter_.set_phase("publishing");
+    meter_.update(ingest_->bytes(), ingest_->facts().keys());
+    manifest_.source = std::move(origin);
+    engine::take_facts(manifest_, ingest_->facts());
+    manifest_.long_values = ingest_->long_values();
+    const engine::DigestOutcome digest = ingest_->digest();
+    engine::take_digest(manifest_, digest);
+    tell_undecodable(digest, meter_);
+    if (canonical_ != nullptr) tell_damaged_parent(canonical_->counts(), manifest_.parent, meter_);
+    complete_from_aux(manifest_.source, ingest_->facts());
+    manifest_.source = engine::printable(manifest_.source);
+    manifest_.finished_at_ms =
+        std::max(engine::unix_now_ms(), manifest_.started_at_ms);  // a clock set back
+    return commit(*repository_, *writer_, manifest_);
+  }
+
+  static constexpr unsigned threads_max = 4;
+
+  const BackupOptions& options_;
+  const JobContext& job_;
+  engine::ProgressMeter meter_;
+  engine::Manifest manifest_;
+  storage::Compression compression_;
+  std::unique_ptr<storage::Repository> repository_;
+  std::unique_ptr<engine::ParentBackup> parent_;
+  std::unique_ptr<storage::BackupWriter> writer_;
+  std::unique_ptr<engine::Ingest> ingest_;
+  engine::CanonicalIngest* canonical_ = nullptr;  // that ingest_ is, if it is one
+};
+
 }  // namespace
 
 Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job) {
-  engine::ProgressMeter meter(job);
-  engine::Manifest manifest;
-
-  const bool from_server = is_server_uri(options.source);
-  if (!from_server) {  // before a repository is made for nothing
-    if (auto there = engine::FileInput::require(options.source); !there) {
-      return std::unexpected(there.error());
-    }
-  }
-  std::string instance = options.instance;
-  if (instance.empty()) {
-    auto made = engine::default_instance(options);
-    if (!made) return std::unexpected(made.error());
-    instance = std::move(*made);
-  }
-  auto repository = engine::open_repository(options.repository, true, options.io);
-  if (!repository) return std::unexpected(repository.error());
-  auto writer = (*repository)->begin_backup(instance);
-  if (!writer) return std::unexpected(engine::from_storage(writer.error()));
-  manifest.started_at_ms = started_at_ms((*writer)->key());
-  tell_cleared((*writer)->cleared(), meter);
-  if (const std::string& reason = (*writer)->io_fallback_reason(); !reason.empty()) {
-    meter.notice("io_uring is not used, threads do its work: " + reason);
-  }
-
-  engine::StreamIngest ingest(**writer, from_server ? "the snapshot" : "the RDB file");
-  const engine::SnapshotConsumer consumer{
-      .consume = [&](std::span<const std::byte> bytes) -> Result<void> {
-        auto fed = ingest.feed(bytes);
-        meter.update(ingest.bytes(), ingest.facts().keys());
-        return fed;
-      },
-      .idle = [&] { meter.update(ingest.bytes(), ingest.facts().keys()); }};
-  auto origin = engine::read_snapshot(options, consumer, meter, job);
-  if (!origin) return std::unexpected(origin.error());
-  if (auto ended = ingest.finish(); !ended) return std::unexpected(ended.error());
-  if (auto ended = judge_trailing(ingest.trailing_bytes(), from_server, meter); !ended) {
-    return std::unexpected(ended.error());
-  }
-  if (job.stop.stop_requested()) return std::unexpected(engine::cancelled());
-
-  meter.set_phase("publishing");
-  meter.update(ingest.bytes(), ingest.facts().keys());
-  manifest.source = std::move(*origin);
-  engine::take_facts(manifest, ingest.facts());
-  engine::take_digest(manifest, ingest.digest());
-  tell_undecodable(ingest.digest(), meter);
-  complete_from_aux(manifest.source, ingest.facts());
-  manifest.source = engine::printable(manifest.source);
-  manifest.finished_at_ms =
-      std::max(engine::unix_now_ms(), manifest.started_at_ms);  // a clock set back
-  return commit(**repository, **writer, manifest);
+  return BackupRun(options, job).run();
 }
 
 }  // namespace sluice

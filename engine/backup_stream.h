@@ -15,8 +15,16 @@ namespace sluice::engine {
 /// of its packs can be read. Errors: as for read_back().
 [[nodiscard]] Result<void> probe(const storage::Repository& repository, const OpenBackup& backup);
 
-/// Reads a backup's RDB back from its chunks and has `parser` parse it to the end. `on_chunk` is
-/// called after each chunk, may refuse, and may be empty.
+/// Takes the bytes of an RDB in order; an error ends the reading and is returned.
+using RdbSink = std::function<Result<void>(std::span<const std::byte>)>;
+
+/// Reads a backup's RDB back from its chunks: as it was received (layout stream), or made anew
+/// (canonical). Errors: a chunk that cannot be read (named), the sink's, "cancelled".
+[[nodiscard]] Result<void> read_rdb(const storage::Repository& repository, const OpenBackup& backup,
+                                    const RdbSink& sink, const JobContext& job);
+
+/// The same, and has `parser` parse it to the end. `on_chunk` is called after each chunk, may
+/// refuse, and may be empty.
 ///
 /// Errors: a chunk that cannot be read (named), what the parser finds, "cancelled".
 [[nodiscard]] Result<void> read_back(const storage::Repository& repository,

@@ -96,9 +96,8 @@ ChunkRange CanonicalMap::runs_of(std::uint64_t db) const {
   const auto db_of = [](const storage::ChunkRef& chunk) -> std::uint64_t {
     return RunTag::of(chunk.tag).db;
   };
-  const auto found =
-      std::ranges::equal_range(chunks.begin() + runs_.first, chunks.begin() + runs_.end, db,
-                               std::ranges::less(), db_of);
+  const auto found = std::ranges::equal_range(
+      chunks.begin() + runs_.first, chunks.begin() + runs_.end, db, std::ranges::less(), db_of);
   return {.first = static_cast<std::uint32_t>(found.begin() - chunks.begin()),
           .end = static_cast<std::uint32_t>(found.end() - chunks.begin())};
 }

@@ -4,6 +4,7 @@ namespace sluice::engine {
 
 void DigestReader::begin(const rdb::RecordHeader& record, const rdb::Header& header) {
   decodable_ = true;
+  sum_before_ = digest_.value();
   digest_.begin(record);
   reader_.begin(record, header);
 }
@@ -21,6 +22,12 @@ bool DigestReader::end() {
   }
   digest_.end();
   return true;
+}
+
+std::optional<rdb::Digest128> DigestReader::end_record() {
+  if (!end()) return std::nullopt;
+  rdb::Digest128 terms = digest_.value();
+  return terms -= sum_before_;
 }
 
 void DigestReader::fail(const rdb::Error& error) {

@@ -29,10 +29,10 @@ class DigestReader {
   void add(std::span<const std::byte> part);
   /// False when the value could not be decoded.
   bool end();
+  /// The same; gives what the record adds to the sum, nullopt when it could not be decoded.
+  std::optional<rdb::Digest128> end_record();
 
   [[nodiscard]] std::uint64_t keys() const noexcept { return digest_.keys(); }
-  /// Of the terms so far, those of a value that could not be decoded among them.
-  [[nodiscard]] const rdb::Digest128& sum() const noexcept { return digest_.value(); }
   /// Null when a value could not be decoded.
   [[nodiscard]] std::optional<std::string> digest() const;
   [[nodiscard]] std::uint64_t undecodable() const noexcept { return undecodable_; }
@@ -44,6 +44,7 @@ class DigestReader {
 
   rdb::DatasetDigest digest_;
   rdb::ValueReader reader_;
+  rdb::Digest128 sum_before_;  // the current record
   bool decodable_ = false;
   std::uint64_t undecodable_ = 0;
   std::string first_problem_;

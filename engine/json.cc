@@ -32,6 +32,7 @@ json::object json_summary(const BackupSummary& summary) {
           {"instance", summary.instance},
           {"repo", summary.repo},
           {"layout", summary.layout},
+          {"compression", summary.compression},
           {"parent", json_optional(summary.parent)},
           {"source",
            {{"uri", summary.source.uri},

@@ -40,6 +40,11 @@ BackupSource decode_source(const json::object& object) {
           .offset = object.at("offset").to_number<std::uint64_t>()};
 }
 
+std::string text_or_empty(const json::object& object, std::string_view name) {
+  const json::value* found = object.if_contains(name);
+  return found != nullptr ? json::value_to<std::string>(*found) : std::string();
+}
+
 std::int64_t decode_time(const json::value& value) {
   constexpr std::int64_t year_10000_ms = 253'402'300'800'000;
   const auto ms = value.to_number<std::int64_t>();
@@ -66,6 +71,9 @@ Manifest decode_object(const json::object& object) {
   Manifest manifest;
   manifest.source = decode_source(object.at("source").as_object());
   manifest.layout = json::value_to<std::string>(object.at("layout"));
+  manifest.order = text_or_empty(object, "order");
+  manifest.compression = text_or_empty(object, "compression");
+  manifest.parent = text_or_empty(object, "parent");
   manifest.dialect = json::value_to<std::string>(object.at("dialect"));
   manifest.crc = json::value_to<std::string>(object.at("crc"));
   manifest.crc64 = object.at("crc64").to_number<std::uint64_t>();
@@ -109,6 +117,9 @@ std::string encode(const Manifest& manifest) {
   json::object object{
       {"version", Manifest::version},
       {"layout", manifest.layout},
+      {"order", manifest.order},
+      {"compression", manifest.compression},
+      {"parent", manifest.parent},
       {"source",
        {{"uri", manifest.source.uri},
         {"server", manifest.source.server},
@@ -184,9 +195,9 @@ void take_facts(Manifest& manifest, const StreamFacts& facts) {
   manifest.long_values = facts.long_values();
 }
 
-void take_digest(Manifest& manifest, const DigestReader& digest) {
-  manifest.digest = digest.digest();
-  manifest.undecodable = digest.undecodable();
+void take_digest(Manifest& manifest, const DigestOutcome& digest) {
+  manifest.digest = digest.digest;
+  manifest.undecodable = digest.undecodable;
 }
 
 std::optional<std::string> difference(const Manifest& manifest, const DigestReader& digest) {
@@ -211,8 +222,10 @@ std::vector<std::string> differences(const Manifest& manifest, const StreamFacts
     }
   };
   compare("RDB version", manifest.source.rdb_version, seen.source.rdb_version);
-  compare("bytes", manifest.raw_bytes, seen.raw_bytes);
-  compare("CRC64", manifest.crc64, seen.crc64);
+  if (manifest.layout == Manifest::layout_stream) {
+    compare("bytes", manifest.raw_bytes, seen.raw_bytes);
+    compare("CRC64", manifest.crc64, seen.crc64);
+  }
   compare("keys", manifest.keys, seen.keys);
   compare("function libraries", manifest.functions, seen.functions);
   if (manifest.types != seen.types) found.emplace_back("the counts by type differ");

@@ -23,7 +23,6 @@ rdb::Digest128 RunDigest::term(const Record& record, const RunContext& context,
     if (read_fragment_list(record.value, "", fragments_) && fragments_.terms)
       return *fragments_.terms;
   } else if (const auto* type = rdb::find_value_type(context.header.dialect, record.type)) {
-    const rdb::Digest128 before = reader_.sum();
     reader_.begin({.index = 0,
                    .offset = 0,
                    .db = context.db,
@@ -36,10 +35,7 @@ rdb::Digest128 RunDigest::term(const Record& record, const RunContext& context,
                    .key_meta = record.meta},
                   context.header);
     reader_.add(record.value);
-    if (reader_.end()) {
-      rdb::Digest128 after = reader_.sum();
-      return after -= before;
-    }
+    if (const auto terms = reader_.end_record()) return *terms;
   }
   ++undecodable;
   if (problem_.empty() && reader_.first_problem().empty())

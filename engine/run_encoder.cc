@@ -1,11 +1,10 @@
 #include "engine/run_encoder.h"
 
 #include <algorithm>
-#include <cstring>
+#include <array>
 
 #include "engine/errors.h"
 #include "engine/fragment_list.h"
-#include "rdb/escape.h"
 #include "rdb/value_type.h"
 #include "storage/format.h"
 
@@ -21,6 +20,13 @@ constexpr std::size_t deltas_max = storage::format::chain_blobs_max - 1;
 
 std::uint64_t bytes_of(const Record& record) noexcept {
   return record.key.size() + record.value.size() + record.meta.size() + record_overhead_bytes;
+}
+
+/// The most deltas of a run's chain: chains that began together are not to end together.
+std::size_t chain_length(std::span<const std::byte> label) noexcept {
+  std::size_t sum = 0;
+  for (const std::byte byte : label) sum += std::to_integer<std::size_t>(byte);
+  return deltas_max - sum % chain_spread;
 }
 
 /// The first record of [first, end) whose label is not below `label`.
@@ -59,7 +65,9 @@ void RunCounts::add(const RunCounts& other) {
 }
 
 RunEncoder::RunEncoder(const RunEncoderOptions& options)
-    : options_(options), encoder_(options.repository->secret()), cutter_(options.cut_key) {}
+    : options_(options),
+      encoder_(options.repository->keys()),
+      cutter_(options.repository->keys().cut) {}
 
 Result<std::unique_ptr<RunEncoder>> RunEncoder::open(const RunEncoderOptions& options) {
   auto encoder = std::make_unique<RunEncoder>(options);
@@ -80,8 +88,7 @@ Result<void> RunEncoder::encode(const SortedBatch& batch, std::vector<RunDraft>&
   divide(batch);
   for (const Stretch& stretch : stretches_) {
     const bool as_it_is = stretch.parent && stretch.bytes <= RunCutter::max_bytes;
-    auto stored =
-        as_it_is ? store(batch, stretch, out) : cut_and_store(batch, stretch, out);
+    auto stored = as_it_is ? store(batch, stretch, out) : cut_and_store(batch, stretch, out);
     if (!stored) return stored;
   }
   return {};
@@ -145,8 +152,7 @@ Result<void> RunEncoder::cut_and_store(const SortedBatch& batch, const Stretch& 
 }
 
 Result<std::span<const std::byte>> RunEncoder::write_run(const SortedBatch& batch,
-                                                         const Stretch& stretch,
-                                                         RunDraft& draft) {
+                                                         const Stretch& stretch, RunDraft& draft) {
   writer_.clear();
   for (std::size_t i = stretch.first; i < stretch.end; ++i) {
     Record record = batch[i];
@@ -168,8 +174,7 @@ Result<std::span<const std::byte>> RunEncoder::write_run(const SortedBatch& batc
   return writer_.finish();
 }
 
-Result<void> RunEncoder::note_long_value(const Record& record, std::size_t index,
-                                         RunDraft& draft) {
+Result<void> RunEncoder::note_long_value(const Record& record, std::size_t index, RunDraft& draft) {
   if (auto read = read_fragment_list(record.value, "a long value", fragments_); !read) return read;
   draft.long_values.push_back({.record = index, .value_bytes = fragments_.value_bytes()});
   return {};
@@ -185,11 +190,11 @@ Result<void> RunEncoder::store(const SortedBatch& batch, const Stretch& stretch,
   draft.chunk.type = BlobType::records;
   draft.chunk.label.assign(label.begin(), label.begin() + static_cast<std::ptrdiff_t>(label_bytes));
   draft.chunk.raw_bytes = static_cast<std::uint32_t>(raw->size());
-  draft.chunk.tag = RunTag{.db = static_cast<std::uint32_t>(batch.db()),
-                           .records = static_cast<std::uint32_t>(stretch.end - stretch.first),
-                           .has_digest = true,
-                           .digest = {}}
-                        .to_words();
+  draft.chunk.tag = RunTag{
+      .db = static_cast<std::uint32_t>(batch.db()),
+      .records = static_cast<std::uint32_t>(stretch.end - stretch.first),
+      .has_digest = true,
+      .digest = {}}.to_words();
   bool done = false;
   if (stretch.parent) {
     const auto stored = store_against_parent(*raw, *stretch.parent, draft);
@@ -210,7 +215,7 @@ Result<void> RunEncoder::store_whole(std::span<const std::byte> raw, RunDraft& d
   const auto place = options_.writer->put(*blob);
   if (!place) return std::unexpected(from_storage(place.error()));
   draft.chunk.blobs = {*place};
-  draft.chunk.identity = blob->header.identity;
+  draft.chunk.identity = storage::first_half(blob->header.identity);
   ++counts_.whole;
   return {};
 }
@@ -252,8 +257,10 @@ Result<bool> RunEncoder::store_against_parent(std::span<const std::byte> raw, st
     } else if (auto taken = digest_whole(raw, draft); !taken) {
       return std::unexpected(taken.error());
     }
-    draft.chunk.blobs = options_.writer->adopt(stored, parent);
-    std::ranges::copy(stored.chunks[parent].identity, draft.chunk.identity.begin());
+    auto blobs = options_.writer->adopt(stored, parent);
+    if (!blobs) return std::unexpected(from_storage(blobs.error()));
+    draft.chunk.blobs = *std::move(blobs);
+    draft.chunk.identity = stored.chunks[parent].identity;
     ++counts_.unchanged;
     return true;
   }
@@ -269,13 +276,61 @@ Result<bool> RunEncoder::store_against_parent(std::span<const std::byte> raw, st
   } else {
     take_sum(digest_.of(*new_run, context(db_)), draft);
   }
-  return store_delta(raw, base->raw, parent, draft);
+  return store_delta(raw, *base, parent, draft);
 }
 
-Result<bool> RunEncoder::store_delta(std::span<const std::byte> raw,
-                                     std::span<const std::byte> base, std::uint32_t parent,
-                                     RunDraft& draft) {
-  return false;
+Result<bool> RunEncoder::store_delta(std::span<const std::byte> raw, storage::ChunkView base,
+                                     std::uint32_t parent, RunDraft& draft) {
+  const auto& stored = options_.parent->backup.stored;
+  const auto chain = stored.blobs_of(parent);
+  std::array<std::uint32_t, deltas_max> sizes{};
+  const auto deltas = std::span(sizes).first(std::min(chain.size() - 1, deltas_max));
+  for (std::size_t i = 0; i < deltas.size(); ++i) deltas[i] = chain[i + 1].stored_bytes;
+  const std::size_t keep = deltas_to_keep(deltas, chain_length(draft.chunk.label));
+
+  if (keep < deltas.size()) {
+    const auto earlier = parent_reader_->read(parent, static_cast<unsigned>(keep + 1));
+    if (!earlier) {
+      note_damage(from_storage(earlier.error()).message);
+      return false;
+    }
+    base = *earlier;
+  }
+  const auto base_run = RunReader::open(base.raw, "the parent's run");
+  if (!base_run) {
+    note_damage(base_run.error().message);
+    return false;
+  }
+  base_run->pieces(base_pieces_);
+  delta_.make({.raw = base.raw, .pieces = &base_pieces_}, {.raw = raw, .pieces = &writer_.pieces()},
+              ops_);
+  std::uint64_t chain_bytes = 0;
+  for (const std::uint32_t size : deltas.first(keep)) chain_bytes += size;
+  return put_delta({.identity = storage::first_half(base.identity), .raw = base.raw}, raw,
+                   {.parent = parent, .keep = keep, .chain_bytes = chain_bytes}, draft);
+}
+
+Result<bool> RunEncoder::put_delta(const storage::DeltaBase& base, std::span<const std::byte> raw,
+                                   const Link& link, RunDraft& draft) {
+  if (ops_.literals().size() > raw.size() / 2) return false;
+  const auto& stored = options_.parent->backup.stored;
+  const auto blob = encoder_.encode_delta(BlobType::records, base, raw, ops_, options_.compression);
+  if (!blob) return std::unexpected(from_storage(blob.error()));
+  const std::uint64_t base_stored = stored.blobs_of(link.parent).front().stored_bytes;
+  if (blob->stored.size() * 2 > base_stored ||
+      link.chain_bytes + blob->stored.size() > base_stored) {
+    return false;
+  }
+  auto blobs = options_.writer->adopt(stored, link.parent);
+  if (!blobs) return std::unexpected(from_storage(blobs.error()));
+  const auto place = options_.writer->put(*blob);
+  if (!place) return std::unexpected(from_storage(place.error()));
+  blobs->resize(link.keep + 1);
+  blobs->push_back(*place);
+  draft.chunk.blobs = *std::move(blobs);
+  draft.chunk.identity = storage::first_half(blob->header.identity);
+  ++counts_.deltas;
+  return true;
 }
 
 }  // namespace sluice::engine

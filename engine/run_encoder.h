@@ -31,7 +31,6 @@ struct RunEncoderOptions {
   storage::BackupWriter* writer = nullptr;
   const ParentBackup* parent = nullptr;  ///< Null: everything is stored whole.
   storage::Compression compression;
-  CutKey cut_key{};
   rdb::Header header;
   bool by_slot = false;
 };
@@ -95,8 +94,17 @@ class RunEncoder {
   /// False when it is to be stored whole.
   Result<bool> store_against_parent(std::span<const std::byte> raw, std::uint32_t parent,
                                     RunDraft& draft);
-  Result<bool> store_delta(std::span<const std::byte> raw, std::span<const std::byte> base,
+  /// `base`: the parent's run, which lies in its reader.
+  Result<bool> store_delta(std::span<const std::byte> raw, storage::ChunkView base,
                            std::uint32_t parent, RunDraft& draft);
+  /// The chunk of the parent that a delta goes on from, and how many of its deltas.
+  struct Link {
+    std::uint32_t parent = 0;
+    std::size_t keep = 0;
+    std::uint64_t chain_bytes = 0;  ///< Those take.
+  };
+  Result<bool> put_delta(const storage::DeltaBase& base, std::span<const std::byte> raw,
+                         const Link& link, RunDraft& draft);
   void take_sum(const RunDigest::Sum& sum, RunDraft& draft);
   Result<void> digest_whole(std::span<const std::byte> raw, RunDraft& draft);
   void note_damage(const std::string& message);
@@ -114,7 +122,6 @@ class RunEncoder {
   storage::DeltaOps ops_;
   RunPieces base_pieces_;
   std::vector<std::byte> value_;
-  std::vector<std::byte> base_;
   std::vector<Stretch> stretches_;
   std::vector<RunCutter::Item> items_;
   std::vector<std::size_t> cuts_;

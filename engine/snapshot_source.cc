@@ -115,6 +115,10 @@ Result<SnapshotOrigin> read_server(const BackupOptions& options, const SnapshotC
         "the source is one node of a cluster: this backup holds the keys of its slots only; "
         "back up every primary");
   }
+  if (consumer.begin) {
+    if (auto begun = consumer.begin(info->redis_mode == "cluster"); !begun)
+      return std::unexpected(begun.error());
+  }
   meter.set_phase("waiting for the source to save");
   const OnExit<&BlockQueue::abort> abort_on_exit(queue);  // before `io` waits for the receiver
   auto transfer = io.start(receive(replication_options(*link), sink, queue), job.stop);
@@ -136,6 +140,9 @@ Result<SnapshotOrigin> read_file(const BackupOptions& options, const SnapshotCon
                                  ProgressMeter& meter, const JobContext& job) {
   auto input = FileInput::open(options.source);
   if (!input) return std::unexpected(input.error());
+  if (consumer.begin) {
+    if (auto begun = consumer.begin(false); !begun) return std::unexpected(begun.error());
+  }
   meter.set_phase("reading");
   meter.set_total(input->size());
   while (true) {

@@ -16,10 +16,12 @@ namespace sluice::engine {
 /// Where the RDB of a backup comes from: a live server, or a file.
 ///
 /// `consume` is called on the job's thread with the bytes in order; an error from it ends the
-/// transfer and is returned. `idle` is called there while nothing comes.
+/// transfer and is returned. `idle` is called there while nothing comes. `begin` is called before
+/// either, may refuse, and may be empty.
 struct SnapshotConsumer {
   std::function<Result<void>(std::span<const std::byte>)> consume;
   std::function<void()> idle;
+  std::function<Result<void>(bool from_cluster_node)> begin = {};
 };
 
 /// What is known of the source beside its bytes. rdb_version, and the fields that only the RDB

@@ -6,8 +6,9 @@
 
 namespace sluice::engine {
 
-StreamIngest::StreamIngest(storage::BackupWriter& writer, std::string what)
-    : writer_(writer), what_(std::move(what)), parser_(handler_) {
+StreamIngest::StreamIngest(storage::BackupWriter& writer, const storage::Compression& compression,
+                           std::string what)
+    : writer_(writer), compression_(compression), what_(std::move(what)), parser_(handler_) {
   held_.reserve(ChunkCutter::max_bytes);
 }
 
@@ -20,7 +21,15 @@ Result<void> StreamIngest::feed(std::span<const std::byte> bytes) {
   return store(bytes.first(*taken));
 }
 
-Result<void> StreamIngest::finish() {
+DigestOutcome StreamIngest::digest() const {
+  const DigestReader& reader = digest_.reader();
+  return {.digest = reader.digest(),
+          .undecodable = reader.undecodable(),
+          .first_problem = reader.first_problem()};
+}
+
+Result<void> StreamIngest::finish(const OnProgress& /*on_progress*/,
+                                  const std::stop_token& /*stop*/) {
   if (auto ended = parser_.finish(); !ended) return std::unexpected(from_rdb(ended.error(), what_));
   digest_.finish();
   handler_.cutter.on_end(parser_.offset());
@@ -36,7 +45,7 @@ Result<void> StreamIngest::store(std::span<const std::byte> bytes) {
         held_.empty() ? bytes.first(size) : std::span<const std::byte>(held_).first(size);
     const storage::ChunkTag tag{chunk.start.record, chunk.start.db,
                                 chunk.start.inside_record ? 1U : 0U};
-    if (auto stored = writer_.append_chunk(raw, tag); !stored) {
+    if (auto stored = writer_.append_chunk(raw, tag, compression_); !stored) {
       return std::unexpected(from_storage(stored.error()));
     }
     if (held_.empty()) {

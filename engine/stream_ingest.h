@@ -8,6 +8,7 @@
 
 #include "engine/background_digest.h"
 #include "engine/chunk_cutter.h"
+#include "engine/ingest.h"
 #include "engine/stream_facts.h"
 #include "rdb/parser.h"
 #include "sluice/result.h"
@@ -20,22 +21,25 @@ namespace sluice::engine {
 ///
 /// Memory:  one chunk, beside what parser, writer and BackgroundDigest hold.
 /// Threads: one at a time; another takes the digest.
-class StreamIngest {
+class StreamIngest final : public Ingest {
  public:
   /// `what` names the stream in errors. `writer` must outlive this.
-  StreamIngest(storage::BackupWriter& writer, std::string what);
+  StreamIngest(storage::BackupWriter& writer, const storage::Compression& compression,
+               std::string what);
 
-  /// Parses `bytes` and stores what chunks they complete. Bytes after the end of the RDB are
-  /// counted and dropped.
-  [[nodiscard]] Result<void> feed(std::span<const std::byte> bytes);
-  /// No more will come; stores the last chunk. Errors: "truncated" unless the RDB is complete.
-  [[nodiscard]] Result<void> finish();
+  /// Parses `bytes` and stores what chunks they complete.
+  [[nodiscard]] Result<void> feed(std::span<const std::byte> bytes) override;
+  /// Stores the last chunk.
+  [[nodiscard]] Result<void> finish(const OnProgress& on_progress,
+                                    const std::stop_token& stop) override;
 
-  [[nodiscard]] const StreamFacts& facts() const noexcept { return handler_; }
-  /// After finish().
-  [[nodiscard]] const DigestReader& digest() const noexcept { return digest_.reader(); }
-  [[nodiscard]] std::uint64_t bytes() const noexcept { return parser_.offset(); }
-  [[nodiscard]] std::uint64_t trailing_bytes() const noexcept { return trailing_bytes_; }
+  [[nodiscard]] const StreamFacts& facts() const noexcept override { return handler_; }
+  [[nodiscard]] std::uint64_t bytes() const noexcept override { return parser_.offset(); }
+  [[nodiscard]] std::uint64_t trailing_bytes() const noexcept override { return trailing_bytes_; }
+  [[nodiscard]] DigestOutcome digest() const override;
+  [[nodiscard]] std::vector<LongValue> long_values() const override {
+    return handler_.long_values();
+  }
 
  private:
   class BorderHandler final : public StreamFacts {
@@ -62,6 +66,7 @@ class StreamIngest {
   void hold(std::span<const std::byte>& bytes, std::size_t size);
 
   storage::BackupWriter& writer_;
+  storage::Compression compression_;
   std::string what_;
   BorderHandler handler_;
   rdb::Parser parser_;

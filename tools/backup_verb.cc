@@ -18,7 +18,11 @@ namespace {
 struct Options {
   std::string source;
   std::string instance;
-  std::string layout = "stream";
+  std::string layout = "canonical";
+  std::string compression = "lz4";
+  std::string parent;
+  bool access_info = false;
+  std::uint64_t memory_bytes = 256ULL << 20;
   ServerOptions server;
 };
 
@@ -32,6 +36,8 @@ void print(const BackupSummary& backup) {
       {"types", human_types(backup.types)},
       {"RDB", human_bytes(backup.raw_bytes)},
       {"stored", human_bytes(backup.stored_bytes)},
+      {"new", fmt::format("{}{}", human_bytes(backup.new_bytes),
+                          backup.parent ? " against " + *backup.parent : "")},
       {"time", human_seconds(backup.seconds)},
   });
 }
@@ -42,6 +48,11 @@ int run(const Options& options, const Globals& globals) {
   job.source = options.source;
   job.repository = globals.repository;
   job.instance = options.instance;
+  job.layout = options.layout == "stream" ? BackupLayout::stream : BackupLayout::canonical;
+  job.compression = options.compression;
+  job.parent = options.parent;
+  job.access_info = options.access_info;
+  job.memory_bytes = options.memory_bytes;
   job.io = globals.io_backend();
   if (is_server_uri(options.source)) {
     auto address = make_address(options.source, options.server, "source");
@@ -77,8 +88,21 @@ Verb add_backup(CLI::App& app, const Globals& globals) {
   app.add_option("--name", options->instance, "Instance to keep the backup under")
       ->type_name("INSTANCE");
   app.add_option("--layout", options->layout, "How the backup is stored")
-      ->check(CLI::IsMember({"stream"}))
+      ->check(CLI::IsMember({"canonical", "stream"}))
       ->capture_default_str();
+  app.add_option("--compression", options->compression, "lz4, zstd, zstd:LEVEL or none")
+      ->type_name("CODEC")
+      ->capture_default_str();
+  app.add_option("--parent", options->parent,
+                 "Backup to store changes against (default: the newest of the instance); none")
+      ->type_name("BACKUP");
+  app.add_flag("--access-info", options->access_info,
+               "Keep LRU and LFU of each key; they change with every backup");
+  app.add_option("--memory", options->memory_bytes, "Memory to use, for example 512M")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::Range(BackupOptions::memory_bytes_min, std::uint64_t{1} << 40))
+      ->type_name("SIZE")
+      ->default_str("256M");
   add_server_options(app, options->server, "source");
   return [options, &globals] { return run(*options, globals); };
 }

@@ -26,8 +26,9 @@ struct BackupSummary {
   std::string id;
   std::string instance;
   std::string repo;
-  std::string layout;  ///< "stream": the RDB byte for byte as received.
-  std::optional<std::string> parent;
+  std::string layout;  ///< "canonical", or "stream": the RDB byte for byte as received.
+  std::string compression;            ///< "lz4", "zstd:3", "none".
+  std::optional<std::string> parent;  ///< Id of the backup that its changes are stored against.
   BackupSource source;
   std::uint64_t keys = 0;
   std::map<std::string, std::uint64_t> types;  ///< Keys by logical type.
@@ -44,12 +45,28 @@ struct BackupSummary {
   std::optional<std::string> damage;
 };
 
+/// How a backup is stored.
+enum class BackupLayout : std::uint8_t {
+  canonical,  ///< Sorted by key, changes against an earlier backup only.
+  stream,     ///< The RDB byte for byte.
+};
+
 struct BackupOptions {
   std::string source;  ///< Server URI, path of an RDB file, "file://…", or "-" for standard input.
   ServerAddress server;  ///< Used when `source` is a URI; `server.uri` is ignored.
   std::string repository;
   std::string instance;  ///< Empty: made from the source's host and port, or the file's name.
+  BackupLayout layout = BackupLayout::canonical;
+  std::string compression = "lz4";  ///< "lz4", "zstd", "zstd:LEVEL" (1 to 19), "none".
+  /// The backup to store changes against, as for show(); "none": everything is stored; empty: the
+  /// newest one of the instance that is whole. Only for BackupLayout::canonical.
+  std::string parent;
+  /// Keep LRU and LFU of each key, which differ from one backup to the next: every run changes.
+  bool access_info = false;
+  std::uint64_t memory_bytes = 256ULL << 20;  ///< At least memory_bytes_min.
   IoBackend io = IoBackend::automatic;
+
+  static constexpr std::uint64_t memory_bytes_min = 128ULL << 20;
 };
 
 /// Takes one backup now: receives the snapshot as a replica, checks it while it arrives, takes its
@@ -58,8 +75,10 @@ struct BackupOptions {
 /// Errors:     Stage::net when the source refuses or falls silent, Stage::rdb when what it sends is
 ///             malformed, Stage::storage for the repository. After an error nothing is listed.
 /// Durability: on success the backup is on stable storage.
-/// Memory:     about 60 MiB, whatever the size of the dataset or of a value.
-/// Threads:    blocks the calling thread; one more receives, one takes the digest.
+/// Memory:     in canonical layout options.memory_bytes, in stream layout about 60 MiB, whatever the
+///             size of the dataset or of a value.
+/// Threads:    blocks the calling thread; one more receives; two more take digests, sort and
+///             compress.
 [[nodiscard]] Result<BackupSummary> backup(const BackupOptions& options, const JobContext& job);
 
 [[nodiscard]] std::string to_json(const BackupSummary& summary);
