@@ -58,7 +58,8 @@ class BlockQueue {
 
  private:
   [[nodiscard]] bool has_full_block() const {
-    return (!filled_.empty() && filled_.front().size() == block_bytes_) || file_blocks() > 0;
+    return (!filled_.empty() && filled_.front().size() == block_bytes_) || file_blocks() > 0 ||
+           tail_.size() == block_bytes_;
   }
   [[nodiscard]] std::uint64_t file_blocks() const noexcept {
     return (file_end_ - file_begin_) / block_bytes_;
