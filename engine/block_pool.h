@@ -84,6 +84,7 @@ class BlockPool {
   void release(Block* list) noexcept;
 
  private:
+  void populate() noexcept;
   [[nodiscard]] bool is_mapped(const Block* block) const noexcept;
 
   MemoryGauge& gauge_;
@@ -91,8 +92,9 @@ class BlockPool {
   std::size_t mapped_bytes_;
   std::byte* mapping_ = nullptr;
 
-  std::mutex mutex_;             // guards the rest
-  std::size_t taken_bytes_ = 0;  // of the mapping, from the front
+  std::mutex mutex_;                 // guards the rest
+  std::size_t taken_bytes_ = 0;      // of the mapping, from the front
+  std::size_t populated_bytes_ = 0;  // the same, no less
   Block* spare_ = nullptr;
 };
 
