@@ -116,4 +116,13 @@ void BlockPool::release(Block* list) noexcept {
   }
 }
 
+void BlockPool::release_spare() noexcept {
+  const std::lock_guard lock(mutex_);
+  while (spare_ != nullptr) {
+    Block* const block = spare_;
+    spare_ = block->next;
+    ::madvise(block, block_bytes_, MADV_DONTNEED);
+  }
+}
+
 }  // namespace sluice::engine

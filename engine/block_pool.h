@@ -82,6 +82,8 @@ class BlockPool {
   void give(Block* list) noexcept;
   /// Takes back a list of blocks whose memory nobody here needs any more: it goes to the system.
   void release(Block* list) noexcept;
+  /// The same with all blocks that were given back so far.
+  void release_spare() noexcept;
 
  private:
   void populate() noexcept;

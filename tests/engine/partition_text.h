@@ -122,4 +122,24 @@ inline PartitionStats expect_sorted(const PartitionOptions& options,
   return store.stats();
 }
 
+/// In an order as a hash table might have it.
+inline std::vector<OwnedRecord> numbered(std::size_t count, std::size_t value_bytes,
+                                         std::string_view prefix = "user:session:") {
+  std::vector<OwnedRecord> records;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string number = std::to_string(i * 7919 % 1'000'003);
+    records.push_back({.key = std::string(prefix) + number + ":" + std::to_string(i),
+                       .value = std::string(value_bytes, static_cast<char>('a' + i % 26))});
+  }
+  std::ranges::shuffle(records, std::mt19937_64(17));
+  return records;
+}
+
+/// Less than any of the tests adds.
+inline constexpr PartitionOptions tiny{.memory_bytes = 256 << 10,
+                                       .partition_bytes = 16 << 10,
+                                       .partition_bytes_max = 64 << 10,
+                                       .by_slot = false,
+                                       .expected_bytes = 0};
+
 }  // namespace sluice::engine
