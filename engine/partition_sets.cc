@@ -258,7 +258,7 @@ Result<void> PartitionSets::finish() {
     }
   }
   shelf_.pool().release_spare();
-  if (shelf_.error()) return std::unexpected(*shelf_.error());
+  if (const auto& failed = shelf_.error()) return std::unexpected(*failed);
   return {};
 }
 
