@@ -7,17 +7,16 @@
 
 namespace sluice::engine {
 
-/// One key of a dataset, as an RDB has it. All spans are borrowed: whoever hands a record out says
-/// how long they live.
+/// One key of a database as the canonical layout keeps it. Every span is borrowed.
 struct Record {
-  std::span<const std::byte> key;
-  std::uint8_t type = 0;  ///< RDB type byte.
-  std::optional<std::int64_t> expire_at_ms;
-  std::optional<std::uint64_t> idle_s;  ///< LRU idle time.
-  std::optional<std::uint8_t> freq;     ///< LFU counter.
-  std::span<const std::byte> meta;      ///< KEY_META as in the stream; empty for none.
-  bool fragmented = false;              ///< `value` says where the pieces of the value are.
-  std::span<const std::byte> value;
+  std::span<const std::byte> key = {};            ///< Decoded: no length, no LZF, no integer form.
+  std::uint8_t type = 0;                          ///< The type byte of the RDB.
+  std::optional<std::int64_t> expire_at_ms = {};  ///< Absolute Unix time.
+  std::optional<std::uint64_t> idle_s = {};       ///< LRU.
+  std::optional<std::uint8_t> freq = {};          ///< LFU.
+  std::span<const std::byte> meta = {};           ///< KEY_META as in the stream; empty for none.
+  bool fragmented = false;                        ///< `value` is a fragment list (fragment_list.h).
+  std::span<const std::byte> value = {};          ///< As in the stream, without the type byte.
 };
 
 }  // namespace sluice::engine
