@@ -90,7 +90,7 @@ TEST_F(StreamIngestTest, RefusesAStreamThatEndsEarlyOrIsDamaged) {
   const std::string rdb = rdb_stream(rdb_record("k", "v"));
   {
     auto writer = begin();
-    StreamIngest ingest(*writer, "the snapshot");
+    StreamIngest ingest(*writer, {}, "the snapshot");
     ASSERT_TRUE(ingest.feed(bytes(std::string_view(rdb).substr(0, rdb.size() - 1))).has_value());
     const auto ended = ingest.finish({}, {});
     ASSERT_FALSE(ended.has_value());
@@ -99,7 +99,7 @@ TEST_F(StreamIngestTest, RefusesAStreamThatEndsEarlyOrIsDamaged) {
   std::string damaged = rdb;
   damaged[rdb.size() - 10] ^= 1;  // the value: only the checksum can tell
   auto writer = begin();
-  StreamIngest ingest(*writer, "the snapshot");
+  StreamIngest ingest(*writer, {}, "the snapshot");
   const auto fed = ingest.feed(bytes(damaged));
   ASSERT_FALSE(fed.has_value());
   EXPECT_EQ(fed.error().code, "checksum_mismatch");
