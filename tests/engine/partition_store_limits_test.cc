@@ -104,8 +104,6 @@ TEST(PartitionStoreLimits, SaysThatScratchCannotBeWrittenToSplit) {
   EXPECT_EQ(got.error().code, "scratch_failed");
 }
 
-<<<<<<< HEAD
-=======
 TEST(PartitionStoreLimits, SortsWithWhateverOptions) {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     SCOPED_TRACE(seed);
@@ -133,7 +131,6 @@ TEST(PartitionStoreLimits, SortsWithWhateverOptions) {
   }
 }
 
->>>>>>> partition
 /// What the process takes; 0 where a sanitizer takes most of it.
 std::size_t resident_bytes() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
