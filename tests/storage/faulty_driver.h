@@ -1,6 +1,9 @@
 #pragma once
 
+#include <fcntl.h>
+
 #include <cerrno>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <utility>
@@ -15,11 +18,16 @@ struct Faults {
   int fail_read = 0;
   int fail_sync = 0;  ///< The n-th fsync or fdatasync.
   int error = EIO;
-  int interrupt_every = 0;       ///< Every n-th attempt comes back with EINTR, undone.
-  bool short_transfers = false;  ///< Each attempt above 512 bytes is cut to a third.
+  int interrupt_every = 0;  ///< Every n-th attempt comes back with EINTR, undone.
+  /// Each attempt above 512 bytes is cut to a third; a direct one to whole sectors, if that leaves
+  /// as much as can be resumed.
+  bool short_transfers = false;
 
   int writes = 0;
   int reads = 0;
+  int write_backs = 0;
+  int direct_writes = 0;     ///< Of `writes`, those to a file opened with O_DIRECT.
+  int unaligned_direct = 0;  ///< Of those, the ones that no disk would take.
   int syncs = 0;
   int attempts = 0;
 };
@@ -41,8 +49,7 @@ class FaultyDriver final : public IoDriver {
       return;
     }
     IoAttempt real = attempt;
-    if (faults_->short_transfers && real.buffer.size() > 512)
-      real.buffer = real.buffer.first(real.buffer.size() / 3);
+    if (faults_->short_transfers) real.buffer = real.buffer.first(shortened(attempt));
     inner_->start(real);
   }
 
@@ -60,11 +67,31 @@ class FaultyDriver final : public IoDriver {
     if (faults.interrupt_every > 0 && faults.attempts % faults.interrupt_every == 0) return EINTR;
     switch (attempt.op) {
       case IoOp::read: return ++faults.reads == faults.fail_read ? faults.error : 0;
-      case IoOp::write: return ++faults.writes == faults.fail_write ? faults.error : 0;
+      case IoOp::write:
+        count_direct(attempt);
+        return ++faults.writes == faults.fail_write ? faults.error : 0;
+      case IoOp::write_back: ++faults.write_backs; return 0;
       case IoOp::sync_data:
       case IoOp::sync_all: return ++faults.syncs == faults.fail_sync ? faults.error : 0;
     }
     return 0;
+  }
+
+  static bool is_direct(const IoAttempt& attempt) {
+    return (::fcntl(attempt.fd, F_GETFL) & O_DIRECT) != 0;
+  }
+
+  static std::size_t shortened(const IoAttempt& attempt) {
+    const std::size_t size = attempt.buffer.size();
+    if (is_direct(attempt)) return size < 3 * 4096 ? size : size / 3 / 512 * 512;
+    return size > 512 ? size / 3 : size;
+  }
+
+  void count_direct(const IoAttempt& attempt) {
+    if (!is_direct(attempt)) return;
+    ++faults_->direct_writes;
+    const auto address = reinterpret_cast<std::uintptr_t>(attempt.buffer.data());
+    if ((address | attempt.buffer.size() | attempt.offset) % 4096 != 0) ++faults_->unaligned_direct;
   }
 
   std::unique_ptr<IoDriver> inner_;
