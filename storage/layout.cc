@@ -18,7 +18,8 @@ using namespace std::chrono_literals;
 /// system's lost+found is in nobody's way.
 bool is_ours(const std::string& entry) {
   return entry == "lost+found" || entry == name::packs || entry == name::instances ||
-         entry == name::tmp || entry == name::lock || entry == temporary_name(name::mark);
+         entry == name::tmp || entry == name::lock || entry == temporary_name(name::mark) ||
+         entry == name::io_hint || entry == temporary_name(name::io_hint);
 }
 
 Result<void> make_directory_at(const std::string& path) {
