@@ -16,7 +16,8 @@ namespace sluice::storage {
 struct Faults {
   int fail_write = 0;  ///< The n-th write attempt fails with `error`.
   int fail_read = 0;
-  int fail_sync = 0;  ///< The n-th fsync or fdatasync.
+  std::uint64_t bad_byte = 0;  ///< Reads across this byte of a file fail with EIO. 0: none.
+  int fail_sync = 0;           ///< The n-th fsync or fdatasync.
   int error = EIO;
   int interrupt_every = 0;  ///< Every n-th attempt comes back with EINTR, undone.
   /// Each attempt above 512 bytes is cut to a third; a direct one to whole sectors, if that leaves
@@ -26,6 +27,7 @@ struct Faults {
   int writes = 0;
   int reads = 0;
   int write_backs = 0;
+  int direct_reads = 0;
   int direct_writes = 0;     ///< Of `writes`, those to a file opened with O_DIRECT.
   int unaligned_direct = 0;  ///< Of those, the ones that no disk would take.
   int syncs = 0;
@@ -66,7 +68,10 @@ class FaultyDriver final : public IoDriver {
     ++faults.attempts;
     if (faults.interrupt_every > 0 && faults.attempts % faults.interrupt_every == 0) return EINTR;
     switch (attempt.op) {
-      case IoOp::read: return ++faults.reads == faults.fail_read ? faults.error : 0;
+      case IoOp::read:
+        if (is_direct(attempt)) ++faults.direct_reads;
+        if (hits_bad_byte(attempt)) return EIO;
+        return ++faults.reads == faults.fail_read ? faults.error : 0;
       case IoOp::write:
         count_direct(attempt);
         return ++faults.writes == faults.fail_write ? faults.error : 0;
@@ -75,6 +80,11 @@ class FaultyDriver final : public IoDriver {
       case IoOp::sync_all: return ++faults.syncs == faults.fail_sync ? faults.error : 0;
     }
     return 0;
+  }
+
+  [[nodiscard]] bool hits_bad_byte(const IoAttempt& attempt) const {
+    const std::uint64_t bad = faults_->bad_byte;
+    return bad != 0 && attempt.offset <= bad && bad < attempt.offset + attempt.buffer.size();
   }
 
   static bool is_direct(const IoAttempt& attempt) {
