@@ -38,7 +38,8 @@ std::uint64_t number(std::string_view text) {
   return value;
 }
 
-/// Hard and soft limit of the class for replicas, in "normal 0 0 0 slave 268435456 67108864 60 …".
+/// Hard and soft limit of the class for replicas, in "normal 0 0 0 slave 268435456 67108864 60
+/// ...".
 struct BufferLimit {
   std::uint64_t hard_bytes = 0;
   std::uint64_t soft_bytes = 0;
@@ -113,6 +114,27 @@ void judge_memory(std::string_view text, Findings& findings) {
   }
 }
 
+/// What is written while a snapshot is sent piles up for the replica that it is sent to.
+void judge_output_buffer(const BufferLimit& limit, std::uint64_t used, Findings& findings) {
+  const std::string text =
+      limit.hard_bytes == 0 && limit.soft_bytes == 0
+          ? "no limit on what may pile up for a replica"
+          : fmt::format("a replica is dropped when {} pile up for it, or {} for {} s",
+                        limit.hard_bytes == 0 ? "no number of bytes" : bytes_text(limit.hard_bytes),
+                        bytes_text(limit.soft_bytes), limit.soft_seconds);
+  const std::uint64_t wanted = std::max(buffer_limit_min, used / 20);
+  const bool hard_is_low = limit.hard_bytes > 0 && limit.hard_bytes < wanted;
+  const bool soft_is_low = limit.soft_bytes > 0 && limit.soft_bytes < wanted / 4;
+  if (hard_is_low || soft_is_low) {
+    findings.warn("output_buffer", text + ": what is written while the snapshot is sent has to fit",
+                  fmt::format("CONFIG SET client-output-buffer-limit \"replica {} {} 60\"",
+                              std::max<std::uint64_t>(wanted, 256U << 20),
+                              std::max<std::uint64_t>(wanted / 4, 64U << 20)));
+  } else {
+    findings.ok("output_buffer", text);
+  }
+}
+
 void judge_settings(const ServerExam& exam, std::uint64_t used, Findings& findings) {
   if (exam.settings.empty()) {
     findings.ok("settings",
@@ -140,26 +162,8 @@ void judge_settings(const ServerExam& exam, std::uint64_t used, Findings& findin
                   fmt::format("repl-timeout {}: a short stall ends the backup", timeout_s),
                   "CONFIG SET repl-timeout 60");
   }
-  const auto limit = replica_limit(value("client-output-buffer-limit"));
-  if (!limit) return;
-  const std::string text =
-      limit->hard_bytes == 0 && limit->soft_bytes == 0
-          ? "no limit on what may pile up for a replica"
-          : fmt::format(
-                "a replica is dropped when {} pile up for it, or {} for {} s",
-                limit->hard_bytes == 0 ? "no number of bytes" : bytes_text(limit->hard_bytes),
-                bytes_text(limit->soft_bytes), limit->soft_seconds);
-  const std::uint64_t wanted = std::max(buffer_limit_min, used / 20);
-  const bool hard_is_low = limit->hard_bytes > 0 && limit->hard_bytes < wanted;
-  const bool soft_is_low = limit->soft_bytes > 0 && limit->soft_bytes < wanted / 4;
-  if (hard_is_low || soft_is_low) {
-    findings.warn("output_buffer", text + ": what is written while the snapshot is sent has to fit",
-                  fmt::format("CONFIG SET client-output-buffer-limit \"replica {} {} 60\"",
-                              std::max<std::uint64_t>(wanted, 256U << 20),
-                              std::max<std::uint64_t>(wanted / 4, 64U << 20)));
-  } else {
-    findings.ok("output_buffer", text);
-  }
+  if (const auto limit = replica_limit(value("client-output-buffer-limit")))
+    judge_output_buffer(*limit, used, findings);
 }
 
 void judge_user(const ServerExam& exam, Findings& findings) {

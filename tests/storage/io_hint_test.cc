@@ -1,9 +1,11 @@
 #include "storage/io_hint.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include "storage/io_trial.h"
 #include "storage/repository.h"
+#include "tests/storage/faulty_driver.h"
 #include "tests/storage/scratch.h"
 
 namespace sluice::storage {
@@ -65,6 +67,38 @@ TEST(IoHint, IsWhatARepositoryGoesBy) {
   EXPECT_TRUE(opened({}));
   write_file(path / "IO", bytes_of("no hint"));
   EXPECT_FALSE(opened({})) << "and opens all the same";
+}
+
+TEST(IoHint, HasBackupsWrittenPastThePageCache) {
+  const ScratchDirectory scratch;
+  const auto path = scratch.path() / "r";
+  const auto root = [&] { return open_directory(path.string()); };
+  for (const bool direct : {false, true}) {
+    IoHint hint = a_hint();
+    hint.direct = direct;
+    auto faults = std::make_shared<Faults>();
+    OpenOptions options{
+        .create_if_missing = true, .io = {.decorate = inject(faults)}, .on_step = {}};
+    ASSERT_OK(Repository::open(path, options));
+    ASSERT_OK(write_io_hint(*root(), hint));
+    const auto repository = Repository::open(path, options);
+    ASSERT_OK(repository);
+    const auto writer = (*repository)->begin_backup("a");
+    ASSERT_OK(writer);
+    ASSERT_OK((*writer)->append_chunk(random_bytes(3'000'001, 1), {}));
+    const auto committed = (*writer)->commit("{}");
+    ASSERT_OK(committed);
+    const auto backup = (*repository)->open_backup(committed->key);
+    ASSERT_OK(backup);
+    const auto checked = (*repository)->check_backup(*backup, [](const Problem& problem) {
+      ADD_FAILURE() << to_string(problem.error);
+    });
+    EXPECT_EQ(checked->problems, 0u);
+    const Fd probe(::open(path.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+    const bool possible = probe && begin_direct(probe) == 4096;
+    EXPECT_EQ(faults->direct_writes, direct && possible ? faults->writes : 0);
+    EXPECT_EQ(faults->unaligned_direct, 0);
+  }
 }
 
 TEST(IoTrial, MeasuresEachWay) {
