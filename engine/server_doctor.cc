@@ -13,7 +13,7 @@ Result<std::string> examine_server(const ServerAddress& address, Findings& findi
   if (!link) return std::unexpected(link.error());
   meter.set_phase("asking " + link->display);
   meter.update(0, 0);
-  const std::string display = link->display;
+  std::string display = link->display;
   IoThread thread;
   const auto exam = thread.run(ask_exam(thread.executor(), std::move(*link)), job.stop);
   if (!exam) {

@@ -202,7 +202,7 @@ std::vector<std::string_view> dry_run(std::string_view user, std::string_view co
 
 asio::awaitable<net::Result<void>> ask_settings(net::Client& client, ServerExam& exam) {
   for (const std::string_view name : settings) {
-    std::vector<std::string_view> command{"CONFIG", "GET", name};
+    const std::vector<std::string_view> command{"CONFIG", "GET", name};
     auto reply = co_await ask(client, command);
     if (!reply) co_return std::unexpected(reply.error());
     if (*reply && (*reply)->elements.size() == 2)
@@ -212,7 +212,7 @@ asio::awaitable<net::Result<void>> ask_settings(net::Client& client, ServerExam&
 }
 
 asio::awaitable<net::Result<void>> ask_rights(net::Client& client, ServerExam& exam) {
-  std::vector<std::string_view> who{"ACL", "WHOAMI"};
+  const std::vector<std::string_view> who{"ACL", "WHOAMI"};
   auto user = co_await ask(client, who);
   if (!user) co_return std::unexpected(user.error());
   if (*user) exam.user = net::printable((*user)->text);
@@ -229,7 +229,7 @@ asio::awaitable<net::Result<void>> ask_rights(net::Client& client, ServerExam& e
   }
   if (!*user) co_return net::Result<void>();
   for (const std::string_view command : commands) {
-    std::vector<std::string_view> words = dry_run((*user)->text, command);
+    const std::vector<std::string_view> words = dry_run((*user)->text, command);
     auto verdict = co_await ask(client, words);
     if (!verdict) co_return std::unexpected(verdict.error());
     if (!*verdict) continue;  // no ACL DRYRUN, or no right to it
@@ -248,7 +248,7 @@ asio::awaitable<net::Result<ServerExam>> ask_exam(asio::any_io_executor executor
   net::Client client(**connection, options);
 
   ServerExam exam;
-  std::vector<std::string_view> command{"INFO"};
+  const std::vector<std::string_view> command{"INFO"};
   auto info = co_await ask(client, command);
   if (!info) co_return std::unexpected(info.error());
   if (*info) exam.info = std::move((*info)->text);
