@@ -28,9 +28,10 @@ Result<std::unique_ptr<storage::ChunkReader>> open_reader(const storage::Reposit
 Result<void> probe(const storage::Repository& repository, const OpenBackup& backup) {
   auto reader = open_reader(repository, backup);
   if (!reader) return std::unexpected(reader.error());
-  const auto& chunks = backup.stored.chunks;
-  for (std::uint32_t i = 0; i < chunks.size(); ++i) {
-    if (i > 0 && chunks[i].pack == chunks[i - 1].pack) continue;
+  const auto& stored = backup.stored;
+  for (std::uint32_t i = 0; i < stored.chunks.size(); ++i) {
+    const auto pack_of = [&](std::uint32_t chunk) { return stored.blobs_of(chunk).front().pack; };
+    if (i > 0 && pack_of(i) == pack_of(i - 1)) continue;
     if (const auto chunk = (*reader)->read(i); !chunk) {
       return std::unexpected(from_storage(chunk.error()));
     }

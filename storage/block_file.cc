@@ -11,6 +11,8 @@
 #include <cstring>
 #include <utility>
 
+#include "storage/file_rewrite.h"
+
 namespace sluice::storage {
 namespace {
 
@@ -136,8 +138,9 @@ Result<void> BlockFile::flush() {
   return {};
 }
 
-Result<void> BlockFile::begin_finish() {
+Result<void> BlockFile::begin_finish(const std::optional<format::Digest>& digest) {
   if (state_ != State::writing) return check();
+  digest_ = digest;
   state_ = State::draining;
   if (auto ok = flush(); !ok) return ok;
   step();
@@ -162,6 +165,9 @@ void BlockFile::completed(Request& request) {
     dirty_bytes_ += request.buffer.size();
     queue_.give_block(*request.block);
     begin_write_back();
+  } else if (request.error && request.op == IoOp::sync_data && digest_ && !rewritten_) {
+    survive(request.error);
+    return;
   } else if (request.error) {
     fail(request.op == IoOp::sync_data ? "fdatasync" : "fsync of the directory of", request.error);
   }
@@ -243,6 +249,20 @@ void BlockFile::begin_sync(IoOp op, int fd, State next) {
   sync_.owner = this;
   ++in_flight_;
   queue_.submit(sync_);
+}
+
+void BlockFile::survive(std::error_code code) {
+  if (granule_ > 0) end_direct(file_);  // it is read as it comes
+  auto copy = rewrite_file(file_, directory_, name_, size_, *digest_);
+  if (!copy) {
+    fail("fdatasync", code);
+    error_->detail += "; and the file could not be written again: " + to_string(copy.error());
+    return;
+  }
+  rewritten_ = true;
+  file_ = std::move(copy->file);
+  nameless_ = copy->nameless;
+  begin_sync(IoOp::sync_data, file_.get(), State::syncing);
 }
 
 void BlockFile::fail(std::string_view call, std::error_code code) {

@@ -12,7 +12,6 @@
 namespace sluice::storage {
 namespace {
 
-constexpr std::string_view mark_copy = "FORMAT.copy";
 constexpr unsigned first_minor_with_copy = 2;
 constexpr std::string_view collection = "gc";
 constexpr std::string_view tombstone = "removed-";
@@ -45,8 +44,8 @@ Result<std::vector<std::string>> look_into(const Directory& directory, std::stri
 
 Result<void> look_at_top(const Layout& layout, Inspection& found) {
   look_at(layout.root(), ".", ".", found);
-  for (const std::string_view entry :
-       {name::mark, mark_copy, name::lock, name::packs, name::instances, name::tmp, name::io_hint})
+  for (const std::string_view entry : {name::mark, name::mark_copy, name::lock, name::packs,
+                                       name::instances, name::tmp, name::io_hint})
     look_at(layout.root(), std::string(entry), std::string(entry), found);
   const auto tmp = layout.directory(name::tmp);
   if (!tmp) return std::unexpected(tmp.error());
@@ -158,7 +157,7 @@ Result<Inspection> inspect(const Layout& layout) {
   Inspection found;
   found.mark_damage = damage_of_mark(layout, name::mark);
   if (layout.mark().minor >= first_minor_with_copy)
-    found.mark_copy_damage = damage_of_mark(layout, mark_copy);
+    found.mark_copy_damage = damage_of_mark(layout, name::mark_copy);
   if (auto ok = look_at_top(layout, found); !ok) return std::unexpected(std::move(ok.error()));
   auto ids = look_at_backups(layout, found);
   if (!ids) return std::unexpected(std::move(ids.error()));

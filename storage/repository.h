@@ -23,8 +23,9 @@ struct OpenOptions {
   bool create_if_missing = false;
   IoOptions io;
   /// Called at named steps, in the thread that takes them; tests stop the world there.
-  /// Steps: init_directories, head_created, pack_published, manifest_published, before_commit,
-  /// head_committed, remove_marked. May be empty; must not throw.
+  /// Steps: init_directories, init_copy; head_created, pack_published, manifest_published,
+  /// before_commit, head_committed; remove_marked, packs_removed, tombstone_written,
+  /// tombstones_cleared, manifests_removed, directory_removed. May be empty; must not throw.
   std::function<void(std::string_view step)> on_step;
 };
 
@@ -35,24 +36,46 @@ struct Problem {
   std::vector<std::uint32_t> chunks;  ///< Ordinals of the chunks that are lost by it; may be empty.
 };
 
+/// How far check_backup() goes.
+enum class CheckLevel : std::uint8_t {
+  stored,   ///< Every byte of every file, against the checksums: needs neither codec nor key.
+  decoded,  ///< And every chunk: decoded, deltas applied, its identity computed.
+};
+
+struct CheckOptions {
+  CheckLevel level = CheckLevel::decoded;
+  unsigned threads = 2;  ///< That do the work; 1 or more.
+};
+
 struct CheckStats {
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;      ///< Of packs, read and checked.
+  std::uint64_t raw_bytes = 0;  ///< Of chunks, decoded and checked.
   std::uint64_t chunks = 0;
   std::uint32_t packs = 0;
   std::uint64_t problems = 0;
 };
 
+/// What remove_backup() did.
+struct Removed {
+  std::uint64_t packs = 0;       ///< Pack files that are gone, of this and earlier removed backups.
+  std::uint64_t bytes = 0;       ///< What they held.
+  std::uint64_t kept_packs = 0;  ///< Packs of removed backups that stay, as others name them.
+  /// Why no shared pack could be given up: what other backups need is not known. A later removal
+  /// tries again.
+  std::optional<Error> kept_because;
+};
+
 /// A directory of backups. Format: docs/repository-format.md.
 ///
 /// Durability: what list() shows was wholly on stable storage before it could be shown.
-/// Memory:     list() and open_backup() hold one manifest (64 bytes a chunk) at a time.
+/// Memory:     list() and open_backup() hold one manifest (see Backup) at a time.
 /// Threads:    every const function from any number of threads at once; begin_backup() and
 ///             remove_backup() too, and from other processes: they exclude each other by locks.
 class Repository {
  public:
   /// Errors: not_a_repository, not_empty, unsupported_format, unsupported_feature, corrupt or
-  /// checksum_mismatch (FORMAT), the system's. A half-made repository is completed when
-  /// `create_if_missing`; one that holds backups and no FORMAT is corrupt.
+  /// checksum_mismatch (FORMAT and its copy), the system's. A half-made repository is completed
+  /// when `create_if_missing`; one that holds backups and neither FORMAT nor its copy is corrupt.
   [[nodiscard]] static Result<std::unique_ptr<Repository>> open(const std::filesystem::path& path,
                                                                 OpenOptions options = {});
   explicit Repository(std::shared_ptr<const Layout> layout, OpenOptions options);
@@ -62,6 +85,9 @@ class Repository {
 
   [[nodiscard]] const std::string& id() const noexcept;  ///< 32 hex digits.
   [[nodiscard]] const std::string& path() const noexcept;
+  /// Set when FORMAT was bad or missing and its copy was used: for a person to be told.
+  [[nodiscard]] const std::optional<Error>& mark_damage() const noexcept;
+  [[nodiscard]] const RepositoryKeys& keys() const noexcept;
   [[nodiscard]] const IoOptions& io_options() const noexcept { return options_.io; }
   /// For the readers of this layer.
   [[nodiscard]] const std::shared_ptr<const Layout>& shared_layout() const noexcept {
@@ -71,8 +97,10 @@ class Repository {
   /// Clears what dead writers left (all instances; BackupWriter::cleared() tells), then starts a
   /// backup of `instance`. The new id is greater than every id of that instance.
   /// Errors: bad_name; busy when a live writer backs up the same instance (the detail names its
-  /// host and pid) or holds the repository's lock for more than 30 s; unsupported_feature.
-  [[nodiscard]] Result<std::unique_ptr<BackupWriter>> begin_backup(std::string_view instance);
+  /// host and pid) or holds the repository's lock for more than 30 s; unsupported_feature;
+  /// not_found when the parent is not a committed backup, HEAD's own error when it cannot be read.
+  [[nodiscard]] Result<std::unique_ptr<BackupWriter>> begin_backup(std::string_view instance,
+                                                                   const BeginOptions& begin = {});
 
   /// Committed backups, oldest first, of one instance or of all. Damaged ones are listed with what
   /// is wrong: HEAD and manifests are read, packs only looked for. Fails only when a directory
@@ -92,16 +120,22 @@ class Repository {
   /// HEAD is bad.
   [[nodiscard]] Result<Backup> open_backup(const BackupKey& key) const;
 
-  /// Reads every byte of every file of the backup: HEAD, manifest, copy, packs; decodes every
-  /// chunk. Tells `on_problem` each thing that is wrong; any single flipped bit or cut is found.
+  /// Reads every byte of every file of the backup: FORMAT and its copy, HEAD, manifest, copy, and
+  /// all packs that it names, other backups' blobs in them too. At CheckLevel::decoded also decodes
+  /// every chunk and computes its identity. Tells `on_problem` each thing that is wrong, from
+  /// threads of its own, one at a time; any single flipped bit or cut is found.
+  /// Memory: for each thread as a ChunkReader.
   /// Fails only when it cannot work at all (no I/O queue); what it finds is no failure.
   [[nodiscard]] Result<CheckStats> check_backup(
-      const Backup& backup, const std::function<void(const Problem&)>& on_problem) const;
+      const Backup& backup, const std::function<void(const Problem&)>& on_problem,
+      const CheckOptions& options = {}) const;
 
-  /// Unlists the backup for good, then removes its packs and its directory. After a crash on the
-  /// way the next begin_backup() finishes the work.
-  /// Errors: not_found; busy while its writer lives.
-  [[nodiscard]] Result<void> remove_backup(const BackupKey& key);
+  /// Unlists the backup for good, then removes those of its packs, and of those of backups removed
+  /// earlier, that no other backup names, and its directory. After a crash on the way the next
+  /// begin_backup() finishes the work.
+  /// Errors: not_found; busy while its writer lives, or while a backup that builds on it is being
+  /// written.
+  [[nodiscard]] Result<Removed> remove_backup(const BackupKey& key);
 
  private:
   std::shared_ptr<const Layout> layout_;
