@@ -192,7 +192,7 @@ Refusal refuse_number(const Header& header, std::string_view writer, std::uint8_
 std::string refuse_magic(std::span<const std::byte> magic) {
   const std::string_view text(reinterpret_cast<const char*>(magic.data()), magic.size());
   const std::string found = "found \"" + escape(magic) + '"';
-  const std::string plain = "have it saved with \"rdbcompression yes\" or \"no\"";
+  const std::string plain = R"(have it saved with "rdbcompression yes" or "no")";
   if (text.starts_with("VKCS")) {
     return found + ", as compressed streams of an unreleased Valkey begin; " + plain;
   }
