@@ -107,40 +107,6 @@ Step ValueReader::Impl::run() {
   return Step::ok;
 }
 
-// Goes on as far as tokens are common and all there, which most are. Whatever it leaves, a cut, an
-// error, a rare op, is for run_op().
-void ValueReader::Impl::run_whole_tokens() {
-  if (!tokens_.idle() || in_string_ || sub_step_ != 0) return;
-  StringHead head;
-  std::uint64_t count = 0;
-  while (true) {
-    switch (run_.op()) {
-      case Op::loop: run_.enter_loop(); continue;
-      case Op::str:
-        if (!read_string_head(tokens_.at(), tokens_.end(), head)) return;
-        if (!whole_string(run_.part(), head)) return;
-        break;
-      case Op::next:
-        if (run_.part() == Part::group_done) return;
-        run_.end_round();
-        continue;
-      case Op::count: {
-        if (run_.part() == Part::groups) return;
-        const std::byte* const after = read_len(tokens_.at(), tokens_.end(), count);
-        if (after == nullptr) return;
-        tokens_.advance(static_cast<std::size_t>(after - tokens_.at()));
-        run_.push_count(count);
-        break;
-      }
-      case Op::fixed8:
-        if (tokens_.left() < 8 || run_fixed8(run_.part()) != Step::ok) return;
-        break;
-      default: return;
-    }
-    run_.next();
-  }
-}
-
 Step ValueReader::Impl::run_op(Op op) {
   Step ran = Step::ok;
   const Part part = run_.part();

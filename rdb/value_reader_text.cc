@@ -10,12 +10,6 @@
 #include "rdb/value_reader_impl.h"
 
 namespace sluice::rdb {
-namespace {
-
-constexpr std::size_t expanded_bytes = 16 << 10;
-
-}  // namespace
-
 struct ValueReader::Impl::HashState {
   XXH3_state_t state;
 };
@@ -23,6 +17,7 @@ struct ValueReader::Impl::HashState {
 ValueReader::Impl::Impl(ValueHandler& handler, ReadOptions options)
     : handler_(handler),
       options_(options),
+      hash_seed_(DuplicateSet::seed()),
       hash_state_(nullptr, [](HashState* state) { delete state; }) {}
 
 Step ValueReader::Impl::run_string(Part part) {
@@ -35,36 +30,6 @@ Step ValueReader::Impl::run_string(Part part) {
   tokens_.string_taken();
   in_string_ = false;
   return Step::ok;
-}
-
-// A string that is all here. False when it was refused, or is to be read step by step: because it
-// is large, and because what is wrong with it must not depend on how it was cut.
-bool ValueReader::Impl::whole_string(Part part, const StringHead& head) {
-  const bool wanted = head.plain_bytes == 0 || wants(part);
-  const std::span<const std::byte> stored(tokens_.at() + head.head_bytes,
-                                          static_cast<std::size_t>(head.stored_bytes));
-  std::span<const std::byte> bytes = stored;
-  if (head.form == StringForm::lzf && !wanted) {
-    if (lzf_measure(stored) != head.plain_bytes) return false;
-  } else if (head.form == StringForm::lzf) {
-    if (head.plain_bytes == 0 || head.plain_bytes > expanded_bytes) return false;
-    const std::span<std::byte> expanded = room_to_expand().first(head.plain_bytes);
-    if (!lzf_decompress(stored, expanded)) return false;
-    bytes = expanded;
-  } else if (head.plain_bytes == 0 && part == Part::quicklist_node) {
-    return false;
-  }
-  tokens_.advance(head.head_bytes);
-  tokens_.move_to(stored.data() + stored.size());
-  plain_bytes_ = head.plain_bytes;
-  if (options_.sizes && tell_size(part, head.form, stored) != Step::ok) return false;
-  if (!wanted) return end_text(role_of(part)) == Step::ok;
-  string_first_ = true;
-  if (head.form != StringForm::integer) return plain(part, bytes, true, true) == Step::ok;
-  std::array<std::byte, integer_text_bytes> room;
-  bytes = integer_text(stored_integer(stored), room);
-  plain_bytes_ = bytes.size();
-  return plain(part, bytes, true, true) == Step::ok;
 }
 
 Step ValueReader::Impl::tell_size(Part part, StringForm form, std::span<const std::byte> stored) {
