@@ -136,9 +136,8 @@ std::uint64_t ValueReader::Impl::pass_elements(Part part, ListpackWalk& walk) {
       return pass_pairs(walk, [](const ListpackWalk::Element&) { return true; });
     case Part::zset_listpack:
       if (options_.texts.has(Role::member)) break;
-      return pass_pairs(walk, [this](const ListpackWalk::Element& score) {
-        return item_score(score.item());
-      });
+      return pass_pairs(
+          walk, [this](const ListpackWalk::Element& score) { return item_score(score.item()); });
     case Part::node:
       if (options_.texts.has(Role::entry_field) || options_.texts.has(Role::entry_value)) break;
       return stream_->node.pass_sound(walk, *this);
@@ -165,7 +164,8 @@ std::uint64_t ValueReader::Impl::pass_pairs(ListpackWalk& walk, Second second) {
   while (true) {
     const std::byte* const before = walk.at();
     if (!walk.next(element)) break;
-    const auto text = element.is_integer() ? integer_text(element.integer(), room) : element.bytes();
+    const auto text =
+        element.is_integer() ? integer_text(element.integer(), room) : element.bytes();
     if (!is_new(text)) {
       walk.back_to(before);
       break;
