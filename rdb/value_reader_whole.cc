@@ -13,7 +13,8 @@ namespace sluice::rdb {
 namespace {
 
 /// DuplicateSet::hash(), for what is short in place.
-inline std::uint64_t hash_of(std::span<const std::byte> element, std::uint64_t seed) noexcept {
+[[gnu::flatten]] inline std::uint64_t hash_of(std::span<const std::byte> element,
+                                              std::uint64_t seed) noexcept {
   if (element.size() > 16) return DuplicateSet::hash(element);
   return XXH3_64bits_withSeed(element.data(), element.size(), seed);
 }
@@ -24,34 +25,31 @@ inline std::uint64_t hash_of(std::span<const std::byte> element, std::uint64_t s
 // error, a rare op, is for run_op().
 void ValueReader::Impl::run_whole_tokens() {
   if (!tokens_.idle() || in_string_ || sub_step_ != 0) return;
-  StringHead head;
-  std::uint64_t count = 0;
   while (true) {
-    switch (run_.op()) {
-      case Op::loop: run_.enter_loop(); continue;
-      case Op::str:
-        if (!read_string_head(tokens_.at(), tokens_.end(), head)) return;
-        if (!pass_raw_string(run_.part(), head) && !whole_string(run_.part(), head)) return;
-        break;
-      case Op::next:
-        if (run_.part() == Part::group_done) return;
-        run_.end_round();
-        continue;
-      case Op::count: {
-        if (run_.part() == Part::groups) return;
-        const std::byte* const after = read_len(tokens_.at(), tokens_.end(), count);
-        if (after == nullptr) return;
-        tokens_.advance(static_cast<std::size_t>(after - tokens_.at()));
-        run_.push_count(count);
-        if (run_.part() == Part::elements) seen_.expect(std::min(count, tokens_.left()));
-        break;
-      }
-      case Op::fixed8:
-        if (tokens_.left() < 8 || run_fixed8(run_.part()) != Step::ok) return;
-        break;
-      default: return;
+    const Op op = run_.op();
+    if (op == Op::str) {  // first, being the most common: a switch is a jump that is hard to guess
+      StringHead head;
+      if (!read_string_head(tokens_.at(), tokens_.end(), head)) return;
+      if (!pass_raw_string(run_.part(), head) && !whole_string(run_.part(), head)) return;
+      run_.next();
+    } else if (op == Op::loop) {
+      run_.enter_loop();
+    } else if (op == Op::next && run_.part() != Part::group_done) {
+      run_.end_round();
+    } else if (op == Op::count && run_.part() != Part::groups) {
+      std::uint64_t count = 0;
+      const std::byte* const after = read_len(tokens_.at(), tokens_.end(), count);
+      if (after == nullptr) return;
+      tokens_.advance(static_cast<std::size_t>(after - tokens_.at()));
+      run_.push_count(count);
+      if (run_.part() == Part::elements) seen_.expect(std::min(count, tokens_.left()));
+      run_.next();
+    } else if (op == Op::fixed8 && tokens_.left() >= 8) {
+      if (run_fixed8(run_.part()) != Step::ok) return;
+      run_.next();
+    } else {
+      return;
     }
-    run_.next();
   }
 }
 
