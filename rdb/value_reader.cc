@@ -30,9 +30,7 @@ void ValueReader::Impl::begin(const RecordHeader& record, const Header& header) 
   type_ = record.type;
   index_ = record.index;
   db_ = record.db;
-  key_head_size_ = std::min(record.key.size(), key_head_.size());
-  std::copy_n(record.key.data(), key_head_size_, key_head_.data());
-  key_is_cut_ = record.key.size() > key_head_size_;
+  keep_key_head(record.key);
   failed_ = false;
   tokens_.restart(record.value_offset, header.version);
   run_.begin(type_->program);
@@ -52,6 +50,21 @@ void ValueReader::Impl::begin(const RecordHeader& record, const Header& header) 
   stream_->begin();
   stream_->has_history = type_->since >= 10;
   stream_->has_active_time = type_->since >= 11;
+}
+
+// For error messages. Keys are short: a call of memcpy() takes longer than copying them.
+void ValueReader::Impl::keep_key_head(std::span<const std::byte> key) noexcept {
+  key_is_cut_ = key.size() > key_head_.size();
+  key_head_size_ = std::min(key.size(), key_head_.size());
+  if (key_head_size_ < 8) {
+    for (std::size_t i = 0; i < key_head_size_; ++i) key_head_[i] = key[i];
+    return;
+  }
+  for (std::size_t at = 0; at < key_head_size_ - 8; at += 8) {
+    std::memcpy(key_head_.data() + at, key.data() + at, 8);
+  }
+  const std::size_t last = key_head_size_ - 8;
+  std::memcpy(key_head_.data() + last, key.data() + last, 8);
 }
 
 Result<void> ValueReader::Impl::feed(std::span<const std::byte> part) {

@@ -71,6 +71,8 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
     }
   };
 
+  void keep_key_head(std::span<const std::byte> key) noexcept;
+
   // Program.
   Step run();
   Step run_op(Op op);
@@ -104,7 +106,15 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   Step text(Role role, const Text& text);
   Step end_text(Role role);
   Step check_unique(Role role, const Text& text);
-  bool is_new(DuplicateSet& set, std::uint64_t hash);
+  /// False when it was there before. Too many are not compared.
+  bool is_new(DuplicateSet& set, std::uint64_t hash) {
+    if (counted_out_) return true;
+    if (set.size() < duplicates_tracked_max) [[likely]]
+      return set.insert(hash);
+    counted_out_ = true;
+    set.clear();
+    return true;
+  }
   Step node_id(std::span<const std::byte> bytes, bool last);
   InnerEncoding& begin_blob(Part part, std::uint64_t size);
   Step blob(Part part, std::span<const std::byte> bytes, bool first, bool last);
@@ -125,6 +135,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
 
   // What is all there.
   void run_whole_tokens();
+  bool pass_len(Op op, Part part);
   bool pass_raw_string(Part part, const StringHead& head);
   bool whole_string(Part part, const StringHead& head);
   bool is_new(std::span<const std::byte> element);

@@ -90,7 +90,7 @@ Step ValueReader::Impl::read_lzf(Part part) {
   std::span<const std::byte> stored = tokens_.take_part(string_left_);
   if (!streaming_ && string_left_ == 0 && plain_bytes_ <= expanded_bytes) {
     const std::span<std::byte> expanded = room_to_expand().first(plain_bytes_);
-    if (lzf_decompress(stored, expanded)) return plain(part, expanded, true, true);
+    if (lzf_decompress(stored, expanded, lzf_room_after)) return plain(part, expanded, true, true);
     // As when it comes in parts, what precedes the malformed element is judged first.
   }
   if (!streaming_) lzf_.begin(tokens_.stored_bytes(), plain_bytes_);
@@ -109,7 +109,9 @@ Step ValueReader::Impl::read_lzf(Part part) {
 }
 
 std::span<std::byte> ValueReader::Impl::room_to_expand() {
-  if (!expanded_) expanded_ = std::make_unique<std::byte[]>(expanded_bytes);
+  if (!expanded_) {
+    expanded_ = std::make_unique_for_overwrite<std::byte[]>(expanded_bytes + lzf_room_after);
+  }
   return {expanded_.get(), expanded_bytes};
 }
 
@@ -216,15 +218,6 @@ Step ValueReader::Impl::check_unique(Role role, const Text& text) {
   if (role == Role::producer) what = "producer";
   return fail(Errc::duplicate_element,
               std::string(what) + " number " + std::to_string(set->size()) + " was there before");
-}
-
-/// False when it was there before. Too many are not compared.
-bool ValueReader::Impl::is_new(DuplicateSet& set, std::uint64_t hash) {
-  if (counted_out_) return true;
-  if (set.size() < duplicates_tracked_max) return set.insert(hash);
-  counted_out_ = true;
-  set.clear();
-  return true;
 }
 
 }  // namespace sluice::rdb

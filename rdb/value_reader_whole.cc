@@ -36,13 +36,8 @@ void ValueReader::Impl::run_whole_tokens() {
       run_.enter_loop();
     } else if (op == Op::next && run_.part() != Part::group_done) {
       run_.end_round();
-    } else if (op == Op::count && run_.part() != Part::groups) {
-      std::uint64_t count = 0;
-      const std::byte* const after = read_len(tokens_.at(), tokens_.end(), count);
-      if (after == nullptr) return;
-      tokens_.advance(static_cast<std::size_t>(after - tokens_.at()));
-      run_.push_count(count);
-      if (run_.part() == Part::elements) seen_.expect(std::min(count, tokens_.left()));
+    } else if (op == Op::count || op == Op::len || op == Op::container) {
+      if (!pass_len(op, run_.part())) return;
       run_.next();
     } else if (op == Op::fixed8 && tokens_.left() >= 8) {
       if (run_fixed8(run_.part()) != Step::ok) return;
@@ -51,6 +46,23 @@ void ValueReader::Impl::run_whole_tokens() {
       return;
     }
   }
+}
+
+// False when it was refused, or is to be read step by step.
+bool ValueReader::Impl::pass_len(Op op, Part part) {
+  std::uint64_t value = 0;
+  const std::byte* const after = read_len(tokens_.at(), tokens_.end(), value);
+  if (after == nullptr || part == Part::groups) return false;
+  if (op == Op::container && value != 1 && value != 2) return false;
+  tokens_.advance(static_cast<std::size_t>(after - tokens_.at()));
+  if (op == Op::len) return take_len(part, value) == Step::ok;
+  if (op == Op::container) {
+    packed_node_ = value == 2;
+    return true;
+  }
+  run_.push_count(value);
+  if (part == Part::elements) seen_.expect(std::min(value, tokens_.left()));
+  return true;
 }
 
 // A string that nobody wants, or that nobody wants but to see that it was not there before. False
@@ -89,7 +101,7 @@ bool ValueReader::Impl::whole_string(Part part, const StringHead& head) {
   } else if (head.form == StringForm::lzf) {
     if (head.plain_bytes == 0 || head.plain_bytes > expanded_bytes) return false;
     const std::span<std::byte> expanded = room_to_expand().first(head.plain_bytes);
-    if (!lzf_decompress(stored, expanded)) return false;
+    if (!lzf_decompress(stored, expanded, lzf_room_after)) return false;
     bytes = expanded;
   } else if (head.plain_bytes == 0 && part == Part::quicklist_node) {
     return false;
