@@ -13,7 +13,10 @@ namespace sluice::storage {
 struct Faults {
   int fail_write = 0;  ///< The n-th write attempt fails with `error`.
   int fail_read = 0;
-  int fail_sync = 0;  ///< The n-th fsync or fdatasync.
+  int fail_sync = 0;            ///< The n-th fsync or fdatasync.
+  int fail_data_sync = 0;       ///< The n-th fdatasync,
+  int data_sync_failures = 1;   ///< and so many in a row.
+  int fail_directory_sync = 0;  ///< The n-th fsync.
   int error = EIO;
   int interrupt_every = 0;       ///< Every n-th attempt comes back with EINTR, undone.
   bool short_transfers = false;  ///< Each attempt above 512 bytes is cut to a third.
@@ -21,6 +24,8 @@ struct Faults {
   int writes = 0;
   int reads = 0;
   int syncs = 0;
+  int data_syncs = 0;
+  int directory_syncs = 0;
   int attempts = 0;
 };
 
@@ -61,8 +66,15 @@ class FaultyDriver final : public IoDriver {
     switch (attempt.op) {
       case IoOp::read: return ++faults.reads == faults.fail_read ? faults.error : 0;
       case IoOp::write: return ++faults.writes == faults.fail_write ? faults.error : 0;
-      case IoOp::sync_data:
-      case IoOp::sync_all: return ++faults.syncs == faults.fail_sync ? faults.error : 0;
+      case IoOp::sync_data: {
+        const int n = ++faults.data_syncs - faults.fail_data_sync;
+        const bool chosen = faults.fail_data_sync > 0 && n >= 0 && n < faults.data_sync_failures;
+        return ++faults.syncs == faults.fail_sync || chosen ? faults.error : 0;
+      }
+      case IoOp::sync_all: {
+        const bool chosen = ++faults.directory_syncs == faults.fail_directory_sync;
+        return ++faults.syncs == faults.fail_sync || chosen ? faults.error : 0;
+      }
     }
     return 0;
   }
