@@ -120,7 +120,8 @@ class BackupRun {
           return fed;
         },
         .idle = [this] { tell(); },
-        .begin = [this](bool from_cluster_node) { return begin(from_cluster_node); }};
+        .begin = [this](bool from_cluster_node) { return begin(from_cluster_node); },
+        .pressure = [this](bool is_behind) { ingest_->set_behind(is_behind); }};
     auto origin = engine::read_snapshot(options_, consumer, meter_, job_);
     if (!origin) return std::unexpected(origin.error());
     if (auto stored = finish(); !stored) return std::unexpected(stored.error());

@@ -1,26 +1,40 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
+
+#include "sluice/result.h"
 
 namespace sluice::engine {
 
 /// Bytes on their way from the thread that receives to the thread that parses and stores.
 ///
-/// Memory:  at most `blocks_max` blocks of `block_bytes`, allocated as they are first needed.
-/// Threads: one pushes, one pops; close() and abort() from any.
+/// With Overflow::to_scratch the one that pushes does not wait for the one that pops: what finds no
+/// room in memory goes to a nameless file and comes back from there in its turn. Only when that
+/// file cannot be made or grow does push() wait, as it always does with Overflow::none.
+///
+/// Memory:  at most `blocks_max` blocks of `block_bytes`, allocated as they are first needed; one
+///          more when they overflow. Disk: what is pushed and not popped.
+/// Threads: one pushes, one pops; the rest from any.
 class BlockQueue {
  public:
-  BlockQueue(std::size_t block_bytes, std::size_t blocks_max)
-      : block_bytes_(block_bytes), blocks_max_(blocks_max) {}
+  enum class Overflow : std::uint8_t { none, to_scratch };
 
-  /// Copies `bytes` in; waits while the queue is full. False once abort() was called.
+  BlockQueue(std::size_t block_bytes, std::size_t blocks_max, Overflow overflow = Overflow::none)
+      : block_bytes_(block_bytes), blocks_max_(blocks_max), overflow_(overflow) {}
+  BlockQueue(const BlockQueue&) = delete;
+  BlockQueue& operator=(const BlockQueue&) = delete;
+  ~BlockQueue();
+
+  /// Copies `bytes` in; waits while there is no room. False once abort() was called.
   [[nodiscard]] bool push(std::span<const std::byte> bytes);
   /// No more will be pushed: pop() gives what is left, then nothing.
   void close();
@@ -29,23 +43,51 @@ class BlockQueue {
 
   enum class Popped : std::uint8_t { block, nothing_yet, end };
   /// The next block; waits until one is full, and takes what there is after `wait`. `end` after
-  /// close(), when none are left. Give the block back with recycle().
+  /// close(), when none are left, and when error() is set. Give the block back with recycle().
   [[nodiscard]] Popped pop(std::vector<std::byte>& block, std::chrono::milliseconds wait);
   void recycle(std::vector<std::byte> block);
 
+  /// How much waits to be popped, of that in scratch.
+  [[nodiscard]] std::uint64_t scratch_bytes() const noexcept { return scratch_bytes_; }
+  /// Whether half of the blocks are waiting: who pops is falling behind.
+  [[nodiscard]] bool is_behind() const;
+  /// Why nothing goes to scratch any more; the queue works on.
+  [[nodiscard]] std::optional<Error> overflow_problem() const;
+  /// Why what is in scratch cannot be read back; pop() has ended.
+  [[nodiscard]] std::optional<Error> error() const;
+
  private:
   [[nodiscard]] bool has_full_block() const {
-    return !filled_.empty() && filled_.front().size() == block_bytes_;
+    return (!filled_.empty() && filled_.front().size() == block_bytes_) || file_blocks() > 0 ||
+           tail_.size() == block_bytes_;
   }
+  [[nodiscard]] std::uint64_t file_blocks() const noexcept {
+    return (file_end_ - file_begin_) / block_bytes_;
+  }
+  [[nodiscard]] bool has_room() const;
+  /// Bytes from the front of `bytes` that went into the last block in memory.
+  [[nodiscard]] std::size_t fill(std::span<const std::byte> bytes);
+  /// The same, of those that went to the file or to what goes there next. Zero: no room there.
+  [[nodiscard]] std::size_t overflow(std::span<const std::byte> bytes);
+  void write_tail();
+  [[nodiscard]] bool read_block(std::vector<std::byte>& block);
 
   const std::size_t block_bytes_;
   const std::size_t blocks_max_;
-  std::mutex mutex_;
+  const Overflow overflow_;
+  mutable std::mutex mutex_;
   std::condition_variable may_push_;
   std::condition_variable may_pop_;
-  std::deque<std::vector<std::byte>> filled_;
+  std::deque<std::vector<std::byte>> filled_;  // first come those,
   std::vector<std::vector<std::byte>> spare_;
   std::size_t blocks_ = 0;  // in existence, wherever they are
+  int file_ = -1;           // then the file's, whole blocks,
+  std::uint64_t file_begin_ = 0;
+  std::uint64_t file_end_ = 0;
+  std::vector<std::byte> tail_;  // then this one, which goes there once it is full
+  std::atomic<std::uint64_t> scratch_bytes_ = 0;
+  std::optional<Error> overflow_problem_;
+  std::optional<Error> error_;
   bool closed_ = false;
   bool aborted_ = false;
 };

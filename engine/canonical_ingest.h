@@ -46,6 +46,7 @@ class CanonicalIngest final : public Ingest {
                   const ParentBackup* parent, const CanonicalOptions& options, std::string what);
 
   [[nodiscard]] Result<void> feed(std::span<const std::byte> bytes) override;
+  void set_behind(bool is_behind) override { fragments_.set_behind(is_behind); }
   [[nodiscard]] Result<void> finish(const OnProgress& on_progress,
                                     const std::stop_token& stop) override;
 

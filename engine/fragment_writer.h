@@ -37,6 +37,9 @@ class FragmentWriter {
 
   explicit FragmentWriter(const Options& options);
 
+  /// Whether fragments are to be stored as they are, for speed.
+  void set_behind(bool is_behind) noexcept { is_behind_ = is_behind; }
+
   /// A value begins.
   void begin();
   [[nodiscard]] Result<void> feed(std::span<const std::byte> part);
@@ -53,6 +56,7 @@ class FragmentWriter {
       const storage::format::Identity& identity);
 
   Options options_;
+  bool is_behind_ = false;
   FragmentCutter cutter_;
   std::optional<storage::BlobEncoder> encoder_;          // made when first needed
   std::unique_ptr<storage::ChunkReader> parent_reader_;  // likewise

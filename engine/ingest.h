@@ -34,6 +34,9 @@ class Ingest {
 
   /// Takes in what comes next. Bytes after the end of the RDB are counted and dropped.
   [[nodiscard]] virtual Result<void> feed(std::span<const std::byte> bytes) = 0;
+  /// While the source sends faster than feed() takes, what is compressed on the way is stored as it
+  /// is.
+  virtual void set_behind(bool is_behind) = 0;
   /// No more will come; stores all that is not stored yet. Errors: "truncated" unless the RDB is
   /// complete; "cancelled".
   [[nodiscard]] virtual Result<void> finish(const OnProgress& on_progress,

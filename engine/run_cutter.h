@@ -14,8 +14,9 @@ namespace sluice::engine {
 /// most cuts in common.
 ///
 /// Before each record, once the run has min_bytes, a number that the secret makes of its key is
-/// compared with what its length calls for, so that runs come to target_bytes on average however
-/// long records are. A run that would pass max_bytes is cut where that number was lowest.
+/// compared with what its length calls for, so that runs come to target_bytes on average, less
+/// where records are not much shorter than min_bytes. A run that would pass max_bytes is cut where
+/// that number was lowest.
 ///
 /// A run is shorter than min_bytes only when it is the last, or when the record after it does not
 /// fit with it; longer than max_bytes only when it is one record.

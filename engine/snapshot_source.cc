@@ -60,31 +60,63 @@ boost::asio::awaitable<net::Result<net::SnapshotStats>> receive(net::Replication
   co_return co_await net::receive_snapshot(std::move(options), sink);
 }
 
-/// Passes blocks on until the queue ends. On an error of the consumer the transfer is aborted.
-Result<void> drain(BlockQueue& queue, const QueueSink& sink, const SnapshotConsumer& consumer,
-                   ProgressMeter& meter) {
-  bool receiving = false;
-  std::vector<std::byte> block;
-  while (true) {
-    const auto popped = queue.pop(block, std::chrono::milliseconds(100));
-    if (popped == BlockQueue::Popped::end) return {};
-    if (!receiving && sink.begun()) {
-      receiving = true;
-      meter.set_phase("receiving");
-      if (sink.length_bytes() > 0) meter.set_total(sink.length_bytes());
+/// Passes blocks on until the queue ends, and tells how that goes.
+class Drain {
+ public:
+  Drain(BlockQueue& queue, const QueueSink& sink, const SnapshotConsumer& consumer,
+        ProgressMeter& meter)
+      : queue_(queue), sink_(sink), consumer_(consumer), meter_(meter) {}
+
+  /// On an error of the consumer the transfer is aborted.
+  Result<void> run() {
+    std::vector<std::byte> block;
+    while (true) {
+      const auto popped = queue_.pop(block, std::chrono::milliseconds(100));
+      if (popped == BlockQueue::Popped::end) break;
+      tell();
+      if (popped == BlockQueue::Popped::nothing_yet) {
+        consumer_.idle();
+        continue;
+      }
+      auto consumed = consumer_.consume(block);
+      queue_.recycle(std::move(block));
+      if (!consumed) {
+        queue_.abort();
+        return consumed;
+      }
     }
-    if (popped == BlockQueue::Popped::nothing_yet) {
-      consumer.idle();
-      continue;
-    }
-    auto consumed = consumer.consume(block);
-    queue.recycle(std::move(block));
-    if (!consumed) {
-      queue.abort();
-      return consumed;
-    }
+    if (const auto error = queue_.error()) return std::unexpected(*error);
+    return {};
   }
-}
+
+ private:
+  void tell() {
+    const bool behind = queue_.is_behind();
+    if (consumer_.pressure && behind != behind_) consumer_.pressure(behind);
+    behind_ = behind;
+    if (!told_problem_ && queue_.overflow_problem()) {
+      told_problem_ = true;
+      meter_.notice("the source is kept waiting, as what it sends finds no room: " +
+                    queue_.overflow_problem()->message);
+    }
+    if (!sink_.begun()) return;
+    const bool spooling = queue_.scratch_bytes() > 0;
+    if (receiving_ && spooling == spooling_) return;
+    if (!receiving_ && sink_.length_bytes() > 0) meter_.set_total(sink_.length_bytes());
+    receiving_ = true;
+    spooling_ = spooling;
+    meter_.set_phase(spooling ? "receiving, in part to scratch" : "receiving");
+  }
+
+  BlockQueue& queue_;
+  const QueueSink& sink_;
+  const SnapshotConsumer& consumer_;
+  ProgressMeter& meter_;
+  bool receiving_ = false;
+  bool spooling_ = false;
+  bool behind_ = false;
+  bool told_problem_ = false;
+};
 
 net::ReplicationOptions replication_options(const ServerLink& link) {
   net::ReplicationOptions options;
@@ -102,7 +134,7 @@ Result<SnapshotOrigin> read_server(const BackupOptions& options, const SnapshotC
   const auto link = make_link(address);
   if (!link) return std::unexpected(link.error());
 
-  BlockQueue queue(block_bytes, blocks_max);
+  BlockQueue queue(block_bytes, blocks_max, BlockQueue::Overflow::to_scratch);
   QueueSink sink(queue);
   IoThread io;
   meter.set_phase("connecting");
@@ -122,7 +154,7 @@ Result<SnapshotOrigin> read_server(const BackupOptions& options, const SnapshotC
   meter.set_phase("waiting for the source to save");
   const OnExit<&BlockQueue::abort> abort_on_exit(queue);  // before `io` waits for the receiver
   auto transfer = io.start(receive(replication_options(*link), sink, queue), job.stop);
-  const auto drained = drain(queue, sink, consumer, meter);
+  const auto drained = Drain(queue, sink, consumer, meter).run();
   const auto received = transfer.wait();
   if (!drained) return std::unexpected(drained.error());
   if (!received) return std::unexpected(from_net(received.error(), Role::source, link->display));

@@ -17,11 +17,13 @@ namespace sluice::engine {
 ///
 /// `consume` is called on the job's thread with the bytes in order; an error from it ends the
 /// transfer and is returned. `idle` is called there while nothing comes. `begin` is called before
-/// either, may refuse, and may be empty.
+/// either and may refuse. `begin` and `pressure` may be empty.
 struct SnapshotConsumer {
   std::function<Result<void>(std::span<const std::byte>)> consume;
   std::function<void()> idle;
   std::function<Result<void>(bool from_cluster_node)> begin = {};
+  /// Told when the source sends faster than `consume` takes, and when that is over.
+  std::function<void(bool is_behind)> pressure = {};
 };
 
 /// What is known of the source beside its bytes. rdb_version, and the fields that only the RDB

@@ -5,6 +5,11 @@
 #include "engine/errors.h"
 
 namespace sluice::engine {
+namespace {
+
+constexpr storage::Compression uncompressed{.codec = storage::CompressionCodec::none};
+
+}  // namespace
 
 StreamIngest::StreamIngest(storage::BackupWriter& writer, const storage::Compression& compression,
                            std::string what)
@@ -45,7 +50,8 @@ Result<void> StreamIngest::store(std::span<const std::byte> bytes) {
         held_.empty() ? bytes.first(size) : std::span<const std::byte>(held_).first(size);
     const storage::ChunkTag tag{chunk.start.record, chunk.start.db,
                                 chunk.start.inside_record ? 1U : 0U};
-    if (auto stored = writer_.append_chunk(raw, tag, compression_); !stored) {
+    if (auto stored = writer_.append_chunk(raw, tag, is_behind_ ? uncompressed : compression_);
+        !stored) {
       return std::unexpected(from_storage(stored.error()));
     }
     if (held_.empty()) {

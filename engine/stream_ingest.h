@@ -29,6 +29,7 @@ class StreamIngest final : public Ingest {
 
   /// Parses `bytes` and stores what chunks they complete.
   [[nodiscard]] Result<void> feed(std::span<const std::byte> bytes) override;
+  void set_behind(bool is_behind) override { is_behind_ = is_behind; }
   /// Stores the last chunk.
   [[nodiscard]] Result<void> finish(const OnProgress& on_progress,
                                     const std::stop_token& stop) override;
@@ -67,6 +68,7 @@ class StreamIngest final : public Ingest {
 
   storage::BackupWriter& writer_;
   storage::Compression compression_;
+  bool is_behind_ = false;
   std::string what_;
   BorderHandler handler_;
   rdb::Parser parser_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -12,6 +14,26 @@ using namespace std::chrono_literals;
 using Popped = BlockQueue::Popped;
 
 std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
+
+class ScopedTmpdir {
+ public:
+  explicit ScopedTmpdir(const char* folder) {
+    if (const char* before = std::getenv("TMPDIR")) before_ = before;
+    ::setenv("TMPDIR", folder, 1);
+  }
+  ScopedTmpdir(const ScopedTmpdir&) = delete;
+  ScopedTmpdir& operator=(const ScopedTmpdir&) = delete;
+  ~ScopedTmpdir() {
+    if (before_) {
+      ::setenv("TMPDIR", before_->c_str(), 1);
+    } else {
+      ::unsetenv("TMPDIR");
+    }
+  }
+
+ private:
+  std::optional<std::string> before_;
+};
 
 std::string text(const std::vector<std::byte>& block) {
   return {reinterpret_cast<const char*>(block.data()), block.size()};
@@ -73,6 +95,71 @@ TEST(BlockQueue, APusherThatWaitsForRoomGoesOnWhenABlockComesBack) {
   }
   pusher.join();
   EXPECT_EQ(all, "abcdefgh");
+}
+
+std::string drain(BlockQueue& queue) {
+  std::string all;
+  std::vector<std::byte> block;
+  while (queue.pop(block, 10s) == Popped::block) {
+    all += text(block);
+    queue.recycle(std::move(block));
+  }
+  return all;
+}
+
+TEST(BlockQueue, WhatFindsNoRoomGoesToScratchAndComesBackInItsTurn) {
+  BlockQueue queue(4, 2, BlockQueue::Overflow::to_scratch);
+  const std::string sent = "abcdefghijklmnopqrstuvwxyz0123456789!";
+  for (const char letter : sent) ASSERT_TRUE(queue.push(bytes(std::string(1, letter))));
+  EXPECT_EQ(queue.scratch_bytes(), 28u);  // two blocks in memory, one byte on its way
+  EXPECT_TRUE(queue.is_behind());
+  queue.close();
+  EXPECT_EQ(drain(queue), sent);
+  EXPECT_EQ(queue.scratch_bytes(), 0u);
+}
+
+TEST(BlockQueue, GoesBackToMemoryOnceScratchIsEmpty) {
+  BlockQueue queue(4, 1, BlockQueue::Overflow::to_scratch);
+  std::string all;
+  std::vector<std::byte> block;
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(queue.push(bytes("abcdefghij")));
+    EXPECT_EQ(queue.scratch_bytes(), 4u);
+    while (queue.pop(block, 0ms) == Popped::block) {
+      all += text(block);
+      queue.recycle(std::move(block));
+    }
+  }
+  EXPECT_EQ(all, "abcdefghijabcdefghijabcdefghij");
+  EXPECT_EQ(queue.scratch_bytes(), 0u);
+  EXPECT_FALSE(queue.is_behind());
+}
+
+TEST(BlockQueue, TwoThreadsOverScratchKeepTheOrder) {
+  BlockQueue queue(64, 2, BlockQueue::Overflow::to_scratch);
+  std::string sent;
+  for (int i = 0; i < 20'000; ++i) sent += std::to_string(i) + ',';
+  std::thread pusher([&] {
+    for (std::size_t at = 0; at < sent.size(); at += 37)
+      EXPECT_TRUE(queue.push(bytes(std::string_view(sent).substr(at, 37))));
+    queue.close();
+  });
+  EXPECT_EQ(drain(queue), sent);
+  pusher.join();
+}
+
+TEST(BlockQueue, WithoutScratchThePusherWaitsAndTheReasonIsKnown) {
+  const ScopedTmpdir nowhere("/proc");
+  BlockQueue queue(4, 1, BlockQueue::Overflow::to_scratch);
+  std::thread pusher([&] {
+    EXPECT_TRUE(queue.push(bytes("abcdefghijklmnop")));
+    queue.close();
+  });
+  EXPECT_EQ(drain(queue), "abcdefghijklmnop");
+  pusher.join();
+  ASSERT_TRUE(queue.overflow_problem());
+  EXPECT_EQ(queue.overflow_problem()->code, "scratch_failed");
+  EXPECT_FALSE(queue.error());
 }
 
 }  // namespace

@@ -1,0 +1,319 @@
+#include "engine/canonical_ingest.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <random>
+
+#include "engine/backup_stream.h"
+#include "engine/canonical_rdb.h"
+#include "rdb_text.h"
+
+namespace sluice::engine {
+namespace {
+
+/// What a dataset is, whatever its order.
+struct Summary {
+  std::optional<std::string> digest;
+  std::uint64_t keys = 0;
+  std::uint64_t functions = 0;
+  std::uint64_t module_aux = 0;
+  std::map<std::string, std::uint64_t> types;
+  std::map<std::uint64_t, std::uint64_t> databases;
+
+  friend bool operator==(const Summary&, const Summary&) = default;
+};
+
+Summary summary_of(std::string_view rdb) {
+  FactsAndDigest facts;
+  rdb::Parser parser(facts);
+  const auto taken = parser.feed(bytes(rdb));
+  EXPECT_TRUE(taken.has_value()) << (taken ? "" : rdb::to_string(taken.error()));
+  EXPECT_TRUE(parser.finish().has_value());
+  return {.digest = facts.digest().digest(),
+          .keys = facts.keys(),
+          .functions = facts.functions(),
+          .module_aux = facts.module_aux(),
+          .types = facts.types(),
+          .databases = facts.databases()};
+}
+
+/// A repository in a folder of its own.
+class CanonicalIngestTest : public testing::Test {
+ protected:
+  struct Stored {
+    OpenBackup backup;
+    RunCounts counts;
+  };
+
+  void SetUp() override {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "canonical_test_XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    auto opened =
+        storage::Repository::open(folder_, {.create_if_missing = true, .io = {}, .on_step = {}});
+    ASSERT_TRUE(opened.has_value()) << opened.error().detail;
+    repository_ = std::move(*opened);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  /// Backs `rdb` up, fed in pieces of `piece` bytes.
+  Stored store(std::string_view rdb, const Stored* parent = nullptr, std::size_t piece = 1 << 20) {
+    std::unique_ptr<ParentBackup> opened_parent;
+    storage::BeginOptions begin;
+    if (parent != nullptr) {
+      begin.parent = parent->backup.stored.key;
+      auto opened = open_backup(*repository_, *begin.parent);
+      EXPECT_TRUE(opened.has_value());
+      auto made = ParentBackup::of(std::move(*opened));
+      EXPECT_TRUE(made.has_value());
+      opened_parent = std::move(*made);
+    }
+    auto writer = repository_->begin_backup("test", begin);
+    EXPECT_TRUE(writer.has_value()) << writer.error().detail;
+    CanonicalIngest ingest(*repository_, **writer, opened_parent.get(), options_, "the test");
+    for (std::size_t at = 0; at < rdb.size(); at += piece) {
+      const auto fed = ingest.feed(bytes(rdb.substr(at, piece)));
+      EXPECT_TRUE(fed.has_value()) << (fed ? "" : fed.error().message);
+    }
+    const auto done = ingest.finish([](std::uint64_t) {}, {});
+    EXPECT_TRUE(done.has_value()) << (done ? "" : done.error().message);
+
+    Manifest manifest;
+    manifest.layout = Manifest::layout_canonical;
+    manifest.order = options_.by_slot ? "slot" : "key";
+    take_facts(manifest, ingest.facts());
+    take_digest(manifest, ingest.digest());
+    manifest.long_values = ingest.long_values();
+    auto committed = (*writer)->commit(encode(manifest));
+    EXPECT_TRUE(committed.has_value()) << (committed ? "" : committed.error().detail);
+    auto backup = open_backup(*repository_, committed->key);
+    EXPECT_TRUE(backup.has_value()) << (backup ? "" : backup.error().message);
+    return {.backup = std::move(*backup), .counts = ingest.counts()};
+  }
+
+  std::string read(const Stored& stored) {
+    std::string rdb;
+    const auto done = read_rdb(
+        *repository_, stored.backup,
+        [&](std::span<const std::byte> part) -> Result<void> {
+          rdb.append(reinterpret_cast<const char*>(part.data()), part.size());
+          return {};
+        },
+        {});
+    EXPECT_TRUE(done.has_value()) << (done ? "" : done.error().message);
+    return rdb;
+  }
+
+  /// What is read back is what was stored, and the manifest knows it.
+  void expect_same(const Stored& stored, std::string_view rdb) {
+    const std::string again = read(stored);
+    EXPECT_EQ(summary_of(again), summary_of(rdb));
+    EXPECT_EQ(stored.backup.manifest.digest, summary_of(rdb).digest);
+    FactsAndDigest facts;
+    rdb::Parser parser(facts);
+    ASSERT_TRUE(parser.feed(bytes(again)).has_value());
+    EXPECT_EQ(differences(stored.backup.manifest, facts), std::vector<std::string>());
+  }
+
+  std::filesystem::path folder_;
+  std::unique_ptr<storage::Repository> repository_;
+  CanonicalOptions options_;
+};
+
+std::string key_of(std::uint64_t number) {
+  std::string digits = std::to_string(number);
+  return "user:" + std::string(8 - digits.size(), '0') + digits;
+}
+
+/// Records in an order that `seed` makes, with values that `version` makes of each number.
+template <class Version>
+std::string shuffled_rdb(std::uint64_t records, std::uint64_t seed, Version version) {
+  std::vector<std::uint64_t> order(records);
+  for (std::uint64_t i = 0; i < records; ++i) order[i] = i;
+  std::mt19937_64 random(seed);
+  std::shuffle(order.begin(), order.end(), random);
+  std::string body = std::string("\xfe", 1) + std::string(1, '\0');
+  for (const std::uint64_t number : order) {
+    std::mt19937_64 bytes_of_value(number * 1000 + version(number));
+    std::string value;
+    while (value.size() < 200) value += std::to_string(bytes_of_value());
+    if (number % 3 == 0) body += rdb_expiry(2'000'000'000'000 + static_cast<std::int64_t>(number));
+    body += rdb_record(key_of(number), value);
+  }
+  return rdb_stream(body);
+}
+
+std::string shuffled_rdb(std::uint64_t records, std::uint64_t seed) {
+  return shuffled_rdb(records, seed, [](std::uint64_t) { return 0; });
+}
+
+TEST_F(CanonicalIngestTest, TheCorpusComesBackTheSameDataset) {
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(SLUICE_TEST_DATA "/corpus")) {
+    if (entry.path().extension() != ".rdb") continue;
+    const std::string name =
+        std::filesystem::relative(entry.path(), SLUICE_TEST_DATA "/corpus").string();
+    if (name.contains("corrupt") || name.contains("unknown-types")) continue;
+    SCOPED_TRACE(name);
+    const std::string rdb = read_corpus(name);
+    const Stored stored = store(rdb);
+    expect_same(stored, rdb);
+    const Stored again = store(rdb, &stored, 777);
+    expect_same(again, rdb);
+    EXPECT_EQ(again.counts.whole + again.counts.deltas, 0u);
+  }
+}
+
+TEST_F(CanonicalIngestTest, NothingIsStoredAgainWhenOnlyTheOrderChanged) {
+  const std::string rdb = shuffled_rdb(20'000, 1);
+  const Stored first = store(rdb);
+  EXPECT_GT(first.counts.whole, 10u);
+  expect_same(first, rdb);
+  const std::string restarted = shuffled_rdb(20'000, 2);
+  const Stored second = store(restarted, &first);
+  EXPECT_EQ(second.counts.unchanged, first.counts.whole);
+  EXPECT_EQ(second.counts.whole + second.counts.deltas, 0u);
+  EXPECT_LT(second.backup.stored.new_bytes, 1000u);
+  expect_same(second, restarted);
+}
+
+TEST_F(CanonicalIngestTest, OnePercentChangedCostsAboutOnePercent) {
+  const Stored first = store(shuffled_rdb(20'000, 1));
+  const auto changed = [](std::uint64_t number) { return number % 100 == 7 ? 1 : 0; };
+  const std::string rdb = shuffled_rdb(20'000, 2, changed);
+  const Stored second = store(rdb, &first);
+  EXPECT_EQ(second.counts.whole, 0u);
+  EXPECT_LT(static_cast<double>(second.backup.stored.new_bytes),
+            0.02 * static_cast<double>(first.backup.stored.new_bytes));
+  expect_same(second, rdb);
+}
+
+TEST_F(CanonicalIngestTest, AChainOfManyBackupsStaysShortAndReadable) {
+  std::vector<Stored> chain;
+  chain.push_back(store(shuffled_rdb(3000, 1)));
+  for (std::uint64_t day = 1; day <= 24; ++day) {
+    const auto version = [day](std::uint64_t number) { return (day * 37 + number) % 50 / 49 * day; };
+    const std::string rdb = shuffled_rdb(3000, day + 1, version);
+    chain.push_back(store(rdb, &chain.back()));
+    for (const auto& chunk : chain.back().backup.stored.chunks)
+      EXPECT_LE(chunk.blob_count, storage::format::chain_blobs_max);
+    expect_same(chain.back(), rdb);
+  }
+  expect_same(chain[5], read(chain[5]));
+}
+
+TEST_F(CanonicalIngestTest, KeysThatComeAndGoAreFollowed) {
+  const Stored full = store(shuffled_rdb(8000, 1));
+  const std::string fewer = shuffled_rdb(500, 2);
+  const Stored shrunk = store(fewer, &full);
+  expect_same(shrunk, fewer);
+  const std::string more = shuffled_rdb(40'000, 3);
+  const Stored grown = store(more, &shrunk);
+  expect_same(grown, more);
+  for (const auto& chunk : grown.backup.stored.chunks) EXPECT_LE(chunk.raw_bytes, 2u << 20);
+  const std::string none = rdb_stream("");
+  const Stored empty = store(none, &grown);
+  expect_same(empty, none);
+  const Stored back = store(more, &empty);
+  expect_same(back, more);
+}
+
+TEST_F(CanonicalIngestTest, LongValuesAreStoredInPiecesAndOnlyOnce) {
+  std::string value;
+  std::mt19937_64 random(5);
+  while (value.size() < 5'000'000) value += static_cast<char>(random());
+  const auto rdb_of = [](const std::string& long_value) {
+    return rdb_stream(rdb_record("before", "x") + rdb_expiry(2'000'000'000'123) +
+                      rdb_record("long", long_value) + rdb_record("middle", "y") +
+                      rdb_record("zlong", long_value.substr(0, 2'000'000)));
+  };
+  const Stored first = store(rdb_of(value), nullptr, 100'000);
+  expect_same(first, rdb_of(value));
+  EXPECT_EQ(first.backup.manifest.long_values.size(), 2u);
+  std::string edited = value;
+  edited.insert(2'500'000, "an edit in the middle");
+  const Stored second = store(rdb_of(edited), &first);
+  expect_same(second, rdb_of(edited));
+  EXPECT_LT(second.backup.stored.new_bytes, 1'200'000u);
+}
+
+TEST_F(CanonicalIngestTest, HashTablesInAnotherOrderAreTheSameBytes) {
+  const auto hash = [](std::uint64_t seed) {
+    std::vector<int> order(300);
+    for (int i = 0; i < 300; ++i) order[static_cast<std::size_t>(i)] = i;
+    std::mt19937_64 random(seed);
+    std::shuffle(order.begin(), order.end(), random);
+    std::string text = std::string(1, '\x04') + rdb_string("hash") + rdb_length(300);
+    for (const int i : order)
+      text += rdb_string("field" + std::to_string(i)) + rdb_string("value" + std::to_string(i * 7));
+    return rdb_stream(text);
+  };
+  const Stored first = store(hash(1));
+  const Stored second = store(hash(2), &first);
+  EXPECT_EQ(second.counts.unchanged, 1u);
+  expect_same(second, hash(2));
+}
+
+TEST_F(CanonicalIngestTest, KeysOfAClusterAreSortedBySlot) {
+  options_.by_slot = true;
+  const std::string rdb = shuffled_rdb(20'000, 1);
+  const Stored first = store(rdb);
+  expect_same(first, rdb);
+  const Stored second = store(shuffled_rdb(20'000, 2), &first);
+  EXPECT_EQ(second.counts.whole + second.counts.deltas, 0u);
+  expect_same(second, rdb);
+}
+
+TEST_F(CanonicalIngestTest, AccessInfoIsKeptWhenWanted) {
+  const auto with_freq = [](char freq) {
+    return rdb_stream(std::string("\xf9") + freq + rdb_record("a", "1") + "\xf8\x05" +
+                      rdb_record("b", "2"));
+  };
+  const Stored without = store(with_freq('A'));
+  EXPECT_FALSE(read(without).contains(std::string("\xf9") + 'A'));
+  options_.keep_access = true;
+  const Stored with = store(with_freq('B'));
+  EXPECT_TRUE(read(with).contains(std::string("\xf9") + 'B'));
+  EXPECT_TRUE(read(with).contains("\xf8\x05"));
+}
+
+TEST_F(CanonicalIngestTest, ASmallBudgetGivesTheSameBackup) {
+  const std::string rdb = shuffled_rdb(60'000, 1);
+  const Stored roomy = store(rdb);
+  options_.memory_bytes = CanonicalOptions::memory_bytes_min;
+  options_.threads = 1;
+  const Stored tight = store(rdb);
+  expect_same(tight, rdb);
+  EXPECT_EQ(tight.backup.manifest.digest, roomy.backup.manifest.digest);
+}
+
+TEST_F(CanonicalIngestTest, TheSameKeyTwiceIsRefused) {
+  auto writer = repository_->begin_backup("test");
+  ASSERT_TRUE(writer.has_value());
+  CanonicalIngest ingest(*repository_, **writer, nullptr, options_, "the test");
+  const std::string rdb = rdb_stream(rdb_record("k", "1") + rdb_record("k", "2"));
+  ASSERT_TRUE(ingest.feed(bytes(rdb)).has_value());
+  const auto done = ingest.finish([](std::uint64_t) {}, {});
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code, "duplicate_key");
+}
+
+TEST(DeltasToKeep, AllWhileThereIsRoomThenTheSmallOnesAreMerged) {
+  using Sizes = std::vector<std::uint32_t>;
+  EXPECT_EQ(deltas_to_keep(Sizes{}, 7), 0u);
+  EXPECT_EQ(deltas_to_keep(Sizes{9, 9, 9}, 7), 3u);
+  EXPECT_EQ(deltas_to_keep(Sizes{1, 1, 1, 1, 1, 1, 1}, 7), 0u);
+  EXPECT_EQ(deltas_to_keep(Sizes{8, 1, 1, 1, 1, 1, 1}, 7), 1u);
+  EXPECT_EQ(deltas_to_keep(Sizes{8, 7, 6, 5, 1, 1, 1}, 7), 4u);
+  EXPECT_EQ(deltas_to_keep(Sizes{8, 7, 6, 5, 4, 3, 1}, 7), 6u);
+  EXPECT_EQ(deltas_to_keep(Sizes{8, 7, 6, 5, 4, 3, 2}, 7), 0u);
+  EXPECT_EQ(deltas_to_keep(Sizes{1, 9, 1}, 3), 2u);
+}
+
+}  // namespace
+}  // namespace sluice::engine
