@@ -2,7 +2,10 @@
 
 #include <array>
 #include <boost/json.hpp>
+#include <span>
 
+#include "engine/json_text.h"
+#include "engine/output_buffer.h"
 #include "sluice/catalog.h"
 
 namespace sluice {
@@ -18,6 +21,21 @@ json::object json_counts(const std::map<std::string, std::uint64_t>& counts) {
 
 json::value json_optional(const std::optional<std::string>& text) {
   return text ? json::value(*text) : json::value(nullptr);
+}
+
+json::value json_bytes(std::string_view bytes) {
+  const auto text = std::as_bytes(std::span(bytes));
+  if (is_utf8(text)) return json::string(bytes);
+  std::string base64;
+  OutputBuffer out(OutputBuffer::room_max, [&base64](std::span<const std::byte> part) {
+    base64.append(reinterpret_cast<const char*>(part.data()), part.size());
+    return true;
+  });
+  Base64Writer writer(out);
+  writer.append(text);
+  writer.finish();
+  out.flush();
+  return json::object{{"$base64", base64}};
 }
 
 json::object json_error(const Error& error) {
