@@ -49,7 +49,7 @@ Result<BackupDetail> show(const std::string& repository_path, const std::string&
 
   BackupDetail detail;
   for (const storage::PackRef& pack : opened->stored.packs) {
-    detail.packs.push_back(pack.id);
+    detail.packs.push_back(storage::to_string(pack.id));
     detail.pack_file_bytes += pack.file_bytes;
   }
   detail.summary = engine::summarize(**repository, *key, opened->manifest,

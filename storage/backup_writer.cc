@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cassert>
 #include <utility>
 
 #include "storage/backup_writer_state.h"
@@ -11,6 +12,37 @@
 
 namespace sluice::storage {
 namespace {
+
+// A blob's ordinal has 32 bits, and a backup can name no more.
+constexpr std::uint64_t blobs_max = format::backup_chunks_max * format::chain_blobs_max;
+
+std::unexpected<Error> refuse(Errc code, std::string what) {
+  return std::unexpected(Error{.code = code, .detail = std::move(what)});
+}
+
+/// What a reader of the manifest would refuse.
+Result<void> check_draft(const ChunkDraft& chunk, std::size_t ordinal, std::size_t labels_bytes) {
+  const auto wrong = [ordinal](Errc code, std::string_view what) {
+    return refuse(code, fmt::format("chunk {}: {}", ordinal, what));
+  };
+  if (ordinal == format::backup_chunks_max) return wrong(Errc::limit_exceeded, "number of chunks");
+  if (chunk.raw_bytes > format::chunk_raw_bytes_max)
+    return wrong(Errc::limit_exceeded, "chunk size");
+  if (chunk.label.size() > format::label_bytes_max ||
+      chunk.label.size() > format::labels_bytes_max - labels_bytes)
+    return wrong(Errc::limit_exceeded, "label size");
+  if (chunk.blobs.empty() || chunk.blobs.size() > format::chain_blobs_max)
+    return wrong(Errc::limit_exceeded, "number of blobs");
+  for (std::size_t link = 0; link < chunk.blobs.size(); ++link) {
+    const BlobPlace& blob = chunk.blobs[link];
+    const auto type = static_cast<std::uint8_t>(chunk.type);
+    if (const char* bad = wrong_in_chain(blob.type, blob.flags, type, link))
+      return wrong(Errc::corrupt, bad);
+  }
+  if (chunk.blobs.size() == 1 && chunk.blobs[0].raw_bytes != chunk.raw_bytes)
+    return wrong(Errc::corrupt, "not of the size of its blob");
+  return {};
+}
 
 /// A manifest file, written but for its finish.
 Result<std::unique_ptr<BlockFile>> begin_manifest(BackupWriter::State& state,
@@ -33,13 +65,16 @@ Result<std::unique_ptr<BlockFile>> begin_manifest(BackupWriter::State& state,
 
 BackupWriter::State::State(std::shared_ptr<const Layout> repository_layout,
                            std::unique_ptr<IoQueue> io_queue, FileLock writer_lock,
-                           Head running_head, const BackupId& backup_id)
+                           Head running_head, const BackupId& backup_id,
+                           std::optional<Parent> parent_backup)
     : layout(std::move(repository_layout)),
       queue(std::move(io_queue)),
       lock(std::move(writer_lock)),
       head(std::move(running_head)),
-      id(backup_id) {
+      id(backup_id),
+      parent(std::move(parent_backup)) {
   backup.key = head.key;
+  backup.parent = head.parent;
 }
 
 template <class T>
@@ -62,39 +97,132 @@ void BackupWriter::State::step(std::string_view name) const {
   if (at_step) at_step(name);
 }
 
-Result<std::uint32_t> BackupWriter::State::append_chunk(std::span<const std::byte> raw,
-                                                        ChunkTag tag) {
+Result<BlobPlace> BackupWriter::State::put(const EncodedBlob& blob) {
+  const std::lock_guard guard(mutex_);
   if (auto ok = check(); !ok) return std::unexpected(std::move(ok.error()));
-  const std::size_t ordinal = backup.chunks.size();
-  if (ordinal == format::backup_chunks_max) {
-    return keep(Result<std::uint32_t>(
-        std::unexpect, Error{.code = Errc::limit_exceeded,
-                             .detail = fmt::format("{} chunks", format::backup_chunks_max)}));
-  }
-  const auto chunk = encoder_.encode(raw, static_cast<std::uint32_t>(ordinal));
-  if (!chunk) return keep(Result<std::uint32_t>(std::unexpect, chunk.error()));
-  return keep(put(*chunk, tag));
+  return keep(put_into_pack(blob));
 }
 
-Result<std::uint32_t> BackupWriter::State::put(const EncodedChunk& chunk, ChunkTag tag) {
-  if (auto ok = make_room(chunk.stored.size()); !ok) return std::unexpected(std::move(ok.error()));
-  const auto offset = current_->append(chunk);
+Result<BlobPlace> BackupWriter::State::put_into_pack(const EncodedBlob& blob) {
+  if (stats_.blobs == blobs_max)
+    return refuse(Errc::limit_exceeded, fmt::format("{} blobs", blobs_max));
+  if (auto ok = make_room(blob.stored.size()); !ok) return std::unexpected(std::move(ok.error()));
+  format::BlobHeader header = blob.header;
+  header.ordinal = static_cast<std::uint32_t>(stats_.blobs);
+  header.header_checksum = checksum_of(header);
+  const auto offset = current_->append(header, blob.stored);
   if (!offset) return std::unexpected(offset.error());
-  const format::BlobHeader& header = chunk.header;
-  backup.chunks.push_back({.pack = static_cast<std::uint32_t>(backup.packs.size()),
-                           .stored_bytes = header.stored_bytes,
-                           .raw_bytes = header.raw_bytes,
+  ++stats_.blobs;
+  stats_.new_bytes += header.stored_bytes;
+  return BlobPlace{.pack = current_->id(),
+                   .offset = *offset,
+                   .stored_bytes = header.stored_bytes,
+                   .raw_bytes = header.raw_bytes,
+                   .type = header.type,
+                   .codec = header.codec,
+                   .flags = header.flags,
+                   .checksum = header.checksum};
+}
+
+Result<std::vector<BlobPlace>> BackupWriter::State::adopt(const Backup& from, std::uint32_t chunk) {
+  assert(chunk < from.chunks.size());
+  if (!parent || from.key != parent->key || from.manifest_digest != parent->manifest_digest) {
+    return refuse(Errc::bad_name,
+                  fmt::format("backup {}/{} does not build on {}/{}", head.key.instance,
+                              head.key.id, from.key.instance, from.key.id));
+  }
+  std::vector<BlobPlace> places;
+  for (const BlobRef& blob : from.blobs_of(chunk)) {
+    places.push_back({.pack = from.packs[blob.pack].id,
+                      .offset = blob.offset,
+                      .stored_bytes = blob.stored_bytes,
+                      .raw_bytes = blob.raw_bytes,
+                      .type = blob.type,
+                      .codec = blob.codec,
+                      .flags = blob.flags,
+                      .checksum = blob.checksum});
+  }
+  const std::lock_guard guard(mutex_);
+  if (auto ok = check(); !ok) return std::unexpected(std::move(ok.error()));
+  for (const BlobRef& blob : from.blobs_of(chunk))
+    adoptable_packs_.try_emplace(from.packs[blob.pack].id, from.packs[blob.pack]);
+  return places;
+}
+
+Result<std::uint32_t> BackupWriter::State::append_chunk(const ChunkDraft& chunk) {
+  const std::lock_guard guard(mutex_);
+  if (auto ok = check(); !ok) return std::unexpected(std::move(ok.error()));
+  return keep(add_chunk(chunk));
+}
+
+Result<std::uint32_t> BackupWriter::State::append_chunk(std::span<const std::byte> raw,
+                                                        ChunkTag tag, Compression compression) {
+  {
+    const std::lock_guard guard(mutex_);
+    if (auto ok = check(); !ok) return std::unexpected(std::move(ok.error()));
+  }
+  if (!encoder_) encoder_ = std::make_unique<BlobEncoder>(layout->keys());
+  const auto blob = encoder_->encode(format::BlobType::stream, raw, compression);
+  if (!blob) {
+    const std::lock_guard guard(mutex_);
+    return keep(Result<std::uint32_t>(std::unexpect, blob.error()));
+  }
+  const auto place = put(*blob);
+  if (!place) return std::unexpected(place.error());
+  return append_chunk({.type = format::BlobType::stream,
+                       .blobs = {*place},
+                       .raw_bytes = place->raw_bytes,
+                       .identity = first_half(blob->header.identity),
+                       .tag = tag,
+                       .label = {}});
+}
+
+Result<std::uint32_t> BackupWriter::State::add_chunk(const ChunkDraft& chunk) {
+  const std::size_t ordinal = backup.chunks.size();
+  if (auto ok = check_draft(chunk, ordinal, backup.labels.bytes().size()); !ok)
+    return std::unexpected(std::move(ok.error()));
+  const std::size_t first_blob = backup.blobs.size();
+  for (const BlobPlace& blob : chunk.blobs) {
+    const auto pack = pack_index(blob.pack);
+    if (!pack) return std::unexpected(pack.error());
+    backup.blobs.push_back({.pack = *pack,
+                            .stored_bytes = blob.stored_bytes,
+                            .raw_bytes = blob.raw_bytes,
+                            .type = blob.type,
+                            .codec = blob.codec,
+                            .flags = blob.flags,
+                            .reserved = 0,
+                            .offset = blob.offset,
+                            .checksum = blob.checksum});
+    backup.stored_bytes += blob.stored_bytes;
+    if (blob.pack.backup == id) backup.new_bytes += blob.stored_bytes;
+  }
+  backup.chunks.push_back({.first_blob = static_cast<std::uint32_t>(first_blob),
+                           .blob_count = static_cast<std::uint16_t>(chunk.blobs.size()),
+                           .type = static_cast<std::uint8_t>(chunk.type),
                            .reserved = 0,
-                           .offset = *offset,
-                           .checksum = header.checksum,
+                           .raw_bytes = chunk.raw_bytes,
+                           .label_bytes = static_cast<std::uint32_t>(chunk.label.size()),
                            .raw_offset = backup.raw_bytes,
-                           .tag = tag});
-  backup.raw_bytes += header.raw_bytes;
-  backup.stored_bytes += header.stored_bytes;
-  stats.raw_bytes = backup.raw_bytes;
-  stats.stored_bytes = backup.stored_bytes;
-  ++stats.chunks;
-  return header.ordinal;
+                           .identity = chunk.identity,
+                           .tag = chunk.tag});
+  backup.labels.append(chunk.label);
+  backup.raw_bytes += chunk.raw_bytes;
+  return static_cast<std::uint32_t>(ordinal);
+}
+
+/// Position of a pack in the manifest. One of the parent's comes into it with its first blob.
+Result<std::uint32_t> BackupWriter::State::pack_index(const PackId& pack) {
+  if (const auto known = pack_indices_.find(pack); known != pack_indices_.end())
+    return known->second;
+  const auto adopted = adoptable_packs_.find(pack);
+  if (adopted == adoptable_packs_.end())
+    return refuse(Errc::corrupt,
+                  fmt::format("a blob in pack {} was neither put nor adopted", to_string(pack)));
+  const auto index = static_cast<std::uint32_t>(backup.packs.size());
+  backup.packs.push_back(adopted->second);
+  pack_indices_.emplace(pack, index);
+  return index;
 }
 
 /// Opens the next pack when there is none, or when the current one is full.
@@ -103,13 +231,15 @@ Result<void> BackupWriter::State::make_room(std::size_t stored_bytes) {
   if (current_) {
     if (auto ok = begin_finish_current(); !ok) return ok;
   }
-  const PackId pack{.backup = id, .sequence = stats.packs};
+  const PackId pack{.backup = id, .sequence = stats_.packs};
   auto shard = layout->shard(shard_of(pack));
   if (!shard) return std::unexpected(std::move(shard.error()));
   auto created = PackWriter::create(*queue, *std::move(shard), pack, layout->id_prefix());
   if (!created) return std::unexpected(std::move(created.error()));
   current_ = *std::move(created);
-  ++stats.packs;
+  ++stats_.packs;
+  pack_indices_.emplace(pack, static_cast<std::uint32_t>(backup.packs.size()));
+  backup.packs.push_back({.id = pack, .file_bytes = 0, .digest = {}});  // until it is finished
   return {};
 }
 
@@ -118,8 +248,8 @@ Result<void> BackupWriter::State::begin_finish_current() {
   if (auto ok = finish_previous(); !ok) return ok;
   if (!current_) return {};
   if (auto ok = current_->begin_finish(); !ok) return ok;
-  backup.packs.push_back(current_->ref());
-  stats.file_bytes += current_->ref().file_bytes;
+  backup.packs[pack_indices_.at(current_->id())] = current_->ref();
+  stats_.file_bytes += current_->ref().file_bytes;
   finishing_ = std::move(current_);
   return {};
 }
@@ -127,6 +257,7 @@ Result<void> BackupWriter::State::begin_finish_current() {
 Result<void> BackupWriter::State::finish_previous() {
   if (!finishing_) return {};
   if (auto ok = finishing_->finish(); !ok) return ok;
+  if (finishing_->rewritten()) ++stats_.rewritten_files;
   finishing_.reset();
   step("pack_published");
   return {};
@@ -140,10 +271,14 @@ Result<void> BackupWriter::State::write_all_manifests() {
     (*manifest)->abandon();
     return std::unexpected(std::move(copy.error()));
   }
-  Result<void> result = (*manifest)->begin_finish();  // both at once, then wait for both
-  if (result) result = (*copy)->begin_finish();
+  const format::Digest digest = backup.manifest_digest;
+  Result<void> result = (*manifest)->begin_finish(digest);  // both at once, then wait for both
+  if (result) result = (*copy)->begin_finish(digest);
   if (result) result = (*manifest)->finish();
   if (result) result = (*copy)->finish();
+  for (const auto* file : {&*manifest, &*copy}) {
+    if ((*file)->rewritten()) ++stats_.rewritten_files;
+  }
   (*manifest)->abandon();  // nothing, once published
   (*copy)->abandon();
   return result;
@@ -194,6 +329,15 @@ Result<void> BackupWriter::State::commit(std::string meta_json) {
   return {};
 }
 
+WriteStats BackupWriter::State::stats() const {
+  const std::lock_guard guard(mutex_);
+  WriteStats stats = stats_;
+  stats.raw_bytes = backup.raw_bytes;
+  stats.stored_bytes = backup.stored_bytes;
+  stats.chunks = backup.chunks.size();
+  return stats;
+}
+
 void BackupWriter::State::abandon_files() noexcept {
   for (auto* pack : {&current_, &finishing_}) {
     if (*pack) (*pack)->abandon();
@@ -215,7 +359,8 @@ Result<void> BackupWriter::State::abandon() {
     const auto repository_lock =
         FileLock::acquire(layout->root(), std::string(name::lock), repository_lock_patience);
     if (!repository_lock) return std::unexpected(repository_lock.error());
-    done = remove_backup_files(*layout, head.key);
+    const auto removed = remove_backup_files(*layout, {head.key}, at_step);
+    if (!removed) done = std::unexpected(removed.error());
   }
   if (!done && !gone(done)) return done;
   phase = Phase::abandoned;
@@ -232,17 +377,29 @@ IoKind BackupWriter::io_kind() const noexcept { return state_->queue->kind(); }
 const std::string& BackupWriter::io_fallback_reason() const noexcept {
   return state_->queue->fallback_reason();
 }
-WriteStats BackupWriter::stats() const noexcept { return state_->stats; }
+const RepositoryKeys& BackupWriter::keys() const noexcept { return state_->layout->keys(); }
+WriteStats BackupWriter::stats() const { return state_->stats(); }
 
-Result<std::uint32_t> BackupWriter::append_chunk(std::span<const std::byte> raw, ChunkTag tag) {
-  return state_->append_chunk(raw, tag);
+Result<BlobPlace> BackupWriter::put(const EncodedBlob& blob) { return state_->put(blob); }
+
+Result<std::vector<BlobPlace>> BackupWriter::adopt(const Backup& parent, std::uint32_t chunk) {
+  return state_->adopt(parent, chunk);
+}
+
+Result<std::uint32_t> BackupWriter::append_chunk(const ChunkDraft& chunk) {
+  return state_->append_chunk(chunk);
+}
+
+Result<std::uint32_t> BackupWriter::append_chunk(std::span<const std::byte> raw, ChunkTag tag,
+                                                 Compression compression) {
+  return state_->append_chunk(raw, tag, compression);
 }
 
 Result<CommittedBackup> BackupWriter::commit(std::string meta_json) {
   if (auto ok = state_->commit(std::move(meta_json)); !ok)
     return std::unexpected(std::move(ok.error()));
   return CommittedBackup{.key = state_->head.key,
-                         .stats = state_->stats,
+                         .stats = state_->stats(),
                          .manifest_digest = state_->backup.manifest_digest};
 }
 

@@ -36,7 +36,8 @@ struct ChunkDraft {
 /// manifest, then the commit. Made by Repository::begin_backup(), which it may outlive.
 ///
 /// Memory:     depth x block_bytes of the I/O queue (8 MiB by default), 8 MiB of codec scratch once
-///             the short form of append_chunk() is used, 72 bytes a chunk, 32 a blob and the labels.
+///             the short form of append_chunk() is used, 72 bytes a chunk, 32 a blob and the
+///             labels.
 /// Durability: when commit() succeeded, the packs, the manifest, its copy, the commit mark and the
 ///             directories that name them are on stable storage. The backup is listed a moment
 ///             earlier: from when the commit mark has its name, which a power cut may still undo.

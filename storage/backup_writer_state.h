@@ -2,11 +2,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/backup_id.h"
 #include "storage/backup_writer.h"
@@ -18,27 +21,40 @@
 
 namespace sluice::storage {
 
+/// The committed backup that a new one builds on.
+struct Parent {
+  BackupKey key;
+  format::Digest manifest_digest{};
+};
+
 /// What a BackupWriter is made of. One pack is being filled while at most one other is on its way
-/// to the disk, so packs are published in order.
+/// to the disk, so packs are published in order. The mutex guards all but what is set before the
+/// writer is handed out; commit() and abandon() have the writer to themselves.
 class BackupWriter::State {
  public:
   enum class Phase : std::uint8_t { open, committed, abandoning, abandoned };
 
   State(std::shared_ptr<const Layout> repository_layout, std::unique_ptr<IoQueue> io_queue,
-        FileLock writer_lock, Head running_head, const BackupId& backup_id);
+        FileLock writer_lock, Head running_head, const BackupId& backup_id,
+        std::optional<Parent> parent_backup);
 
-  Result<std::uint32_t> append_chunk(std::span<const std::byte> raw, ChunkTag tag);
+  Result<BlobPlace> put(const EncodedBlob& blob);
+  Result<std::vector<BlobPlace>> adopt(const Backup& from, std::uint32_t chunk);
+  Result<std::uint32_t> append_chunk(const ChunkDraft& chunk);
+  Result<std::uint32_t> append_chunk(std::span<const std::byte> raw, ChunkTag tag,
+                                     Compression compression);
   Result<void> commit(std::string meta_json);
   Result<void> abandon();
+  WriteStats stats() const;
 
   std::shared_ptr<const Layout> layout;
   std::unique_ptr<IoQueue> queue;  // outlives the files that use it
   std::optional<FileLock> lock;
   Head head;
   BackupId id;
+  std::optional<Parent> parent;
   Cleared cleared;
   Backup backup;  // as far as it is written
-  WriteStats stats;
   std::function<void(std::string_view)> at_step;
   Phase phase = Phase::open;
 
@@ -46,8 +62,10 @@ class BackupWriter::State {
   template <class T>
   Result<T> keep(Result<T> result);  // remembers the first error
   [[nodiscard]] Result<void> check() const;
+  Result<BlobPlace> put_into_pack(const EncodedBlob& blob);
   Result<void> make_room(std::size_t stored_bytes);
-  Result<std::uint32_t> put(const EncodedChunk& chunk, ChunkTag tag);
+  Result<std::uint32_t> add_chunk(const ChunkDraft& chunk);
+  Result<std::uint32_t> pack_index(const PackId& pack);
   Result<void> begin_finish_current();
   Result<void> finish_previous();
   Result<void> write_all_manifests();
@@ -55,9 +73,13 @@ class BackupWriter::State {
   void step(std::string_view name) const;
   void abandon_files() noexcept;
 
-  ChunkEncoder encoder_;
+  mutable std::mutex mutex_;
+  WriteStats stats_;
+  std::unique_ptr<BlobEncoder> encoder_;  // of the short append_chunk(), made when first used
   std::unique_ptr<PackWriter> current_;
   std::unique_ptr<PackWriter> finishing_;
+  std::map<PackId, std::uint32_t> pack_indices_;  // of those in backup.packs
+  std::map<PackId, PackRef> adoptable_packs_;     // of the parent, as adopt() came across them
   std::optional<Error> error_;
 };
 

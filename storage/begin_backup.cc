@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "storage/backup_writer_state.h"
+#include "storage/committed_backup.h"
 #include "storage/leftovers.h"
+#include "storage/tombstone.h"
 
 namespace sluice::storage {
 namespace {
@@ -19,7 +21,9 @@ Result<BackupId> unused_id(const Layout& layout, std::string_view instance) {
   for (;;) {
     const auto id = make_backup_id(floor);
     if (!id) return id;
-    bool taken = false;
+    auto buried = is_buried(layout, *id);
+    if (!buried) return std::unexpected(std::move(buried.error()));
+    bool taken = *buried;
     for (const std::string& other : *instances) {
       const auto there =
           exists(layout.root(), fmt::format("{}/{}/{}", name::instances, other, to_string(*id)));
@@ -28,6 +32,23 @@ Result<BackupId> unused_id(const Layout& layout, std::string_view instance) {
     }
     if (!taken) return id;
   }
+}
+
+/// The parent, if it is there for good: committed, and nobody has begun to remove it. Nobody can
+/// while the repository's lock is held, nor later while HEAD of the new backup names it.
+Result<Parent> committed_parent(const Layout& layout, const BackupKey& key) {
+  const auto head = visible_head(layout, key);
+  if (!head) return std::unexpected(head.error());
+  if (!*head) {
+    return std::unexpected(
+        Error{.code = Errc::not_found,
+              .detail = fmt::format("backup {}/{}, to build on", key.instance, key.id)});
+  }
+  // Its writer may be between the two: HEAD has its name, and a power cut could still take it back.
+  const auto directory = layout.backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  if (auto ok = sync_directory(*directory); !ok) return std::unexpected(std::move(ok.error()));
+  return Parent{.key = key, .manifest_digest = (*head)->manifest_digest};
 }
 
 /// Makes the backup's directory, durably. Until HEAD is in it, it is garbage to everyone.
@@ -47,7 +68,14 @@ Result<Directory> make_backup_directory(const Layout& layout, const BackupKey& k
 
 Result<std::unique_ptr<BackupWriter::State>> make_state(std::shared_ptr<const Layout> layout,
                                                         std::unique_ptr<IoQueue> queue,
-                                                        std::string_view instance) {
+                                                        std::string_view instance,
+                                                        const BeginOptions& begin) {
+  std::optional<Parent> parent;
+  if (begin.parent) {
+    auto found = committed_parent(*layout, *begin.parent);
+    if (!found) return std::unexpected(std::move(found.error()));
+    parent = *std::move(found);
+  }
   const auto id = unused_id(*layout, instance);
   if (!id) return std::unexpected(id.error());
   Head head{.state = HeadState::running,
@@ -56,7 +84,9 @@ Result<std::unique_ptr<BackupWriter::State>> make_state(std::shared_ptr<const La
             .key = {.instance = std::string(instance), .id = to_string(*id)},
             .owner = this_process(),
             .started_at_ms = id->time_ms,
-            .manifest_digest = {}};
+            .manifest_digest = {},
+            .parent = {}};
+  if (parent) head.parent = parse_backup_id(parent->key.id);
   const auto directory = make_backup_directory(*layout, head.key);
   if (!directory) return std::unexpected(directory.error());
   auto lock = FileLock::acquire(*directory, std::string(name::writer_lock), {});
@@ -64,27 +94,31 @@ Result<std::unique_ptr<BackupWriter::State>> make_state(std::shared_ptr<const La
   if (auto ok = create_text(*directory, std::string(name::head), serialize(head)); !ok)
     return std::unexpected(std::move(ok.error()));
   return std::make_unique<BackupWriter::State>(std::move(layout), std::move(queue),
-                                               *std::move(lock), std::move(head), *id);
+                                               *std::move(lock), std::move(head), *id,
+                                               std::move(parent));
 }
 
 }  // namespace
 
 Result<std::unique_ptr<BackupWriter>> begin_backup(std::shared_ptr<const Layout> layout,
                                                    const OpenOptions& options,
-                                                   std::string_view instance) {
+                                                   std::string_view instance,
+                                                   const BeginOptions& begin) {
   if (auto ok = check_instance_name(instance); !ok) return std::unexpected(std::move(ok.error()));
   if (auto ok = layout->allows(Operation::write); !ok)
     return std::unexpected(std::move(ok.error()));
-  auto queue = IoQueue::open(options.io, layout->root().path_of(name::packs));
+  IoOptions io = options.io;
+  io.thread_bound = false;  // whoever puts a blob writes
+  auto queue = IoQueue::open(io, layout->root().path_of(name::packs));
   if (!queue) return std::unexpected(std::move(queue.error()));
 
   // Held until HEAD exists: a directory without one would look like a leftover to another writer.
   const auto repository_lock =
       FileLock::acquire(layout->root(), std::string(name::lock), repository_lock_patience);
   if (!repository_lock) return std::unexpected(repository_lock.error());
-  auto cleared = clear_leftovers(*layout, instance);
+  auto cleared = clear_leftovers(*layout, instance, options.on_step);
   if (!cleared) return std::unexpected(std::move(cleared.error()));
-  auto state = make_state(std::move(layout), *std::move(queue), instance);
+  auto state = make_state(std::move(layout), *std::move(queue), instance, begin);
   if (!state) return std::unexpected(std::move(state.error()));
   (*state)->cleared = *std::move(cleared);
   (*state)->at_step = options.on_step;

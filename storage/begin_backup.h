@@ -13,7 +13,8 @@ namespace sluice::storage {
 
 /// What Repository::begin_backup() does, and promises.
 [[nodiscard]] Result<std::unique_ptr<BackupWriter>> begin_backup(
-    std::shared_ptr<const Layout> layout, const OpenOptions& options, std::string_view instance);
+    std::shared_ptr<const Layout> layout, const OpenOptions& options, std::string_view instance,
+    const BeginOptions& begin);
 
 /// How long anyone waits for the repository's own lock.
 inline constexpr std::chrono::seconds repository_lock_patience(30);

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <utility>
 
+#include "storage/file_rewrite.h"
+
 namespace sluice::storage {
 namespace {
 
@@ -117,8 +119,9 @@ Result<void> BlockFile::flush() {
   return {};
 }
 
-Result<void> BlockFile::begin_finish() {
+Result<void> BlockFile::begin_finish(const std::optional<format::Digest>& digest) {
   if (state_ != State::writing) return check();
+  digest_ = digest;
   state_ = State::draining;
   if (auto ok = flush(); !ok) return ok;
   step();
@@ -138,6 +141,9 @@ void BlockFile::completed(Request& request) {
   if (request.op == IoOp::write) {
     if (request.error) fail("pwrite", request.error);
     queue_.give_block(*request.block);
+  } else if (request.error && request.op == IoOp::sync_data && digest_ && !rewritten_) {
+    survive(request.error);
+    return;
   } else if (request.error) {
     fail(request.op == IoOp::sync_data ? "fdatasync" : "fsync of the directory of", request.error);
   }
@@ -181,6 +187,19 @@ void BlockFile::begin_sync(IoOp op, int fd, State next) {
   sync_.owner = this;
   ++in_flight_;
   queue_.submit(sync_);
+}
+
+void BlockFile::survive(std::error_code code) {
+  auto copy = rewrite_file(file_, directory_, name_, size_, *digest_);
+  if (!copy) {
+    fail("fdatasync", code);
+    error_->detail += "; and the file could not be written again: " + to_string(copy.error());
+    return;
+  }
+  rewritten_ = true;
+  file_ = std::move(copy->file);
+  nameless_ = copy->nameless;
+  begin_sync(IoOp::sync_data, file_.get(), State::syncing);
 }
 
 void BlockFile::fail(std::string_view call, std::error_code code) {

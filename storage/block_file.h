@@ -9,6 +9,7 @@
 
 #include "storage/error.h"
 #include "storage/file.h"
+#include "storage/format.h"
 #include "storage/io_queue.h"
 
 namespace sluice::storage {
@@ -21,6 +22,8 @@ namespace sluice::storage {
 /// Durability: a published file survives a power cut. Before, it has no name (O_TMPFILE), or where
 ///             the file system has no nameless files, a temporary one in the same directory.
 /// Errors:     the first one is kept; nothing is submitted after it. EEXIST when the name is taken.
+///             The first failed fdatasync is none if begin_finish() was given a digest: the bytes
+///             are read back, proven and written to a new file, which is synced in its stead.
 /// Memory:     the blocks of the queue, which it may share with other files of the same thread.
 /// Threads:    as the queue.
 class BlockFile final : public RequestOwner {
@@ -41,10 +44,14 @@ class BlockFile final : public RequestOwner {
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
   /// Nothing more will be appended. The rest happens while the queue is dispatched by anyone.
-  [[nodiscard]] Result<void> begin_finish();
+  /// `digest`: what the last 16 bytes are, XXH3-128 of all before them.
+  [[nodiscard]] Result<void> begin_finish(const std::optional<format::Digest>& digest = {});
   /// begin_finish(), if not yet called, then waits until the file is published.
   [[nodiscard]] Result<void> finish();
   [[nodiscard]] bool published() const noexcept { return state_ == State::published; }
+
+  /// Whether a failed sync was survived.
+  [[nodiscard]] bool rewritten() const noexcept { return rewritten_; }
 
   /// Waits for what is in flight and removes the file, unless it was published. Idempotent.
   void abandon() noexcept;
@@ -60,6 +67,7 @@ class BlockFile final : public RequestOwner {
   void publish();
   void begin_sync(IoOp op, int fd, State next);
   void fail(std::string_view call, std::error_code code);
+  void survive(std::error_code code);  // a failed sync of the data
 
   IoQueue& queue_;
   Directory directory_;
@@ -68,6 +76,8 @@ class BlockFile final : public RequestOwner {
   bool nameless_;  // O_TMPFILE worked
   State state_ = State::writing;
   std::optional<Error> error_;
+  std::optional<format::Digest> digest_;
+  bool rewritten_ = false;
   IoBlock* block_ = nullptr;  // being filled
   std::size_t block_used_ = 0;
   Request sync_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "storage/backup.h"
 #include "storage/error.h"
@@ -10,8 +11,10 @@
 
 namespace sluice::storage {
 
-/// What Repository::check_backup() does, and promises. Uses `queue` for itself.
-[[nodiscard]] CheckStats check_backup(const Layout& layout, IoQueue& queue, const Backup& backup,
-                                      const std::function<void(const Problem&)>& on_problem);
+/// What Repository::check_backup() does, and promises.
+[[nodiscard]] Result<CheckStats> check_backup(std::shared_ptr<const Layout> layout,
+                                              const IoOptions& io, const Backup& backup,
+                                              const std::function<void(const Problem&)>& on_problem,
+                                              const CheckOptions& options);
 
 }  // namespace sluice::storage

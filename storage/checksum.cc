@@ -44,6 +44,8 @@ struct DigestStream::State {
 };
 
 DigestStream::DigestStream() : state_(std::make_unique<State>()) {}
+DigestStream::DigestStream(DigestStream&&) noexcept = default;
+DigestStream& DigestStream::operator=(DigestStream&&) noexcept = default;
 DigestStream::~DigestStream() = default;
 
 void DigestStream::update(std::span<const std::byte> bytes) noexcept {

@@ -21,8 +21,8 @@ namespace sluice::storage {
 class DigestStream {
  public:
   DigestStream();
-  DigestStream(const DigestStream&) = delete;
-  DigestStream& operator=(const DigestStream&) = delete;
+  DigestStream(DigestStream&&) noexcept;
+  DigestStream& operator=(DigestStream&&) noexcept;
   ~DigestStream();
 
   void update(std::span<const std::byte> bytes) noexcept;

@@ -2,8 +2,14 @@
 
 #include <fmt/format.h>
 #include <lz4.h>
+#include <zstd.h>
+#include <zstd_errors.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <new>
+#include <vector>
 
 #include "storage/checksum.h"
 
@@ -11,6 +17,7 @@ namespace sluice::storage {
 namespace {
 
 using format::BlobHeader;
+using format::BlobType;
 using format::Codec;
 
 const char* chars(std::span<const std::byte> bytes) noexcept {
@@ -23,56 +30,276 @@ std::size_t stored_bytes_worth_it(std::size_t raw_bytes) noexcept {
   return raw_bytes - raw_bytes / 32;
 }
 
-bool decodes_to(std::span<const std::byte> stored, std::span<std::byte> raw) {
-  const int size = LZ4_decompress_safe(chars(stored), chars(raw), static_cast<int>(stored.size()),
-                                       static_cast<int>(raw.size()));
-  return size >= 0 && static_cast<std::size_t>(size) == raw.size();
+constexpr std::size_t sampled_bytes_min = 64U << 10;
+constexpr std::size_t sample_count = 16;
+constexpr std::size_t sample_bytes = 2U << 10;
+
+/// Whether some byte values are so frequent that an entropy coder would profit. Counts the pairs of
+/// equal bytes: in noise they are one in 256, in hex digits one in 16.
+bool is_uneven(std::span<const std::byte> sample) noexcept {
+  std::array<std::uint32_t, 256> counts{};
+  for (const std::byte byte : sample) ++counts[std::to_integer<std::size_t>(byte)];
+  std::uint64_t pairs = 0;
+  for (const std::uint64_t count : counts) pairs += count * (count - 1);
+  const std::uint64_t in_noise = sample.size() * (sample.size() - 1) / 256;
+  return pairs > in_noise + in_noise / 2;
+}
+
+/// The rule of BlobEncoder: whether zstd need not be tried.
+bool seems_noise(std::span<const std::byte> raw) noexcept {
+  if (raw.size() < sampled_bytes_min) return false;
+  std::array<std::byte, sample_count * sample_bytes> samples;
+  for (std::size_t i = 0; i < sample_count; ++i) {
+    const auto sample =
+        raw.subspan(i * (raw.size() - sample_bytes) / (sample_count - 1), sample_bytes);
+    if (is_uneven(sample)) return false;
+    std::memcpy(samples.data() + i * sample_bytes, sample.data(), sample_bytes);
+  }
+  std::array<std::byte, samples.size()> shrunk;
+  constexpr auto worth_it = static_cast<int>(samples.size() - samples.size() / 64);
+  return LZ4_compress_default(chars(std::span<const std::byte>(samples)),
+                              chars(std::span<std::byte>(shrunk)), static_cast<int>(samples.size()),
+                              worth_it) == 0;
+}
+
+/// One frame, of zstd's present format and of the announced size: then decoding takes no memory.
+bool is_plain_frame(std::span<const std::byte> stored, std::size_t raw_bytes) noexcept {
+  std::uint32_t magic = 0;
+  if (stored.size() < sizeof magic) return false;
+  std::memcpy(&magic, stored.data(), sizeof magic);
+  return magic == ZSTD_MAGICNUMBER &&
+         ZSTD_getFrameContentSize(stored.data(), stored.size()) == raw_bytes &&
+         ZSTD_findFrameCompressedSize(stored.data(), stored.size()) == stored.size();
 }
 
 std::unexpected<Error> refuse(Errc code, std::string_view where, std::string_view what) {
   return std::unexpected(Error{.code = code, .detail = fmt::format("{}: {}", where, what)});
 }
 
+struct FreeDecoder {
+  void operator()(ZSTD_DCtx* context) const noexcept { ZSTD_freeDCtx(context); }
+};
+struct FreeEncoder {
+  void operator()(ZSTD_CCtx* context) const noexcept { ZSTD_freeCCtx(context); }
+};
+
 }  // namespace
 
-ChunkEncoder::ChunkEncoder() : ChunkEncoder(decodes_to) {}
+struct BlobDecoder::State {
+  std::unique_ptr<ZSTD_DCtx, FreeDecoder> zstd;  // made when first used
+};
 
-ChunkEncoder::ChunkEncoder(Decoder decoder)
-    : decoder_(decoder),
-      stored_(format::chunk_raw_bytes_max),
-      proof_(format::chunk_raw_bytes_max) {}
+BlobDecoder::BlobDecoder() : state_(std::make_unique<State>()) {}
+BlobDecoder::BlobDecoder(BlobDecoder&&) noexcept = default;
+BlobDecoder& BlobDecoder::operator=(BlobDecoder&&) noexcept = default;
+BlobDecoder::~BlobDecoder() = default;
 
-Result<EncodedChunk> ChunkEncoder::encode(std::span<const std::byte> raw, std::uint32_t ordinal) {
-  if (raw.size() > format::chunk_raw_bytes_max) {
-    return refuse(Errc::limit_exceeded, fmt::format("chunk {}", ordinal),
-                  fmt::format("{} raw bytes, at most {}", raw.size(), format::chunk_raw_bytes_max));
+bool BlobDecoder::decodes_to(Codec codec, std::span<const std::byte> stored,
+                             std::span<std::byte> raw) {
+  switch (codec) {
+    case Codec::none:
+      if (stored.size() != raw.size()) return false;
+      std::ranges::copy(stored, raw.begin());
+      return true;
+    case Codec::lz4_block: {
+      const int size = LZ4_decompress_safe(
+          chars(stored), chars(raw), static_cast<int>(stored.size()), static_cast<int>(raw.size()));
+      return size >= 0 && static_cast<std::size_t>(size) == raw.size();
+    }
+    case Codec::zstd_frame: {
+      if (!is_plain_frame(stored, raw.size())) return false;
+      if (!state_->zstd) state_->zstd.reset(ZSTD_createDCtx());
+      if (!state_->zstd) throw std::bad_alloc();
+      return ZSTD_decompressDCtx(state_->zstd.get(), raw.data(), raw.size(), stored.data(),
+                                 stored.size()) == raw.size();
+    }
   }
-  EncodedChunk chunk{.header = {}, .stored = raw};
-  // LZ4 gives up, returning 0, as soon as it cannot stay within what is worth it.
-  const int size = raw.empty()
-                       ? 0
-                       : LZ4_compress_default(chars(raw), chars(std::span(stored_)),
-                                              static_cast<int>(raw.size()),
-                                              static_cast<int>(stored_bytes_worth_it(raw.size())));
+  return false;
+}
+
+Result<std::span<const std::byte>> BlobDecoder::decode(const BlobHeader& header,
+                                                       std::span<const std::byte> stored,
+                                                       std::span<std::byte> scratch,
+                                                       std::string_view where) {
+  if (const auto found = xxh3_64(stored); found != header.checksum) {
+    return refuse(
+        Errc::checksum_mismatch, where,
+        fmt::format("stored bytes, expected {:016x}, found {:016x}", header.checksum, found));
+  }
+  const auto codec = static_cast<Codec>(header.codec);
+  if (codec == Codec::none) {
+    if (stored.size() == header.raw_bytes) return stored;
+    return refuse(
+        Errc::corrupt, where,
+        fmt::format("{} stored bytes are not the {} raw bytes", stored.size(), header.raw_bytes));
+  }
+  const auto raw = scratch.first(header.raw_bytes);
+  if (decodes_to(codec, stored, raw)) return raw;
+  return refuse(
+      Errc::corrupt, where,
+      fmt::format("{} does not decode to {} bytes",
+                  codec == Codec::lz4_block ? "LZ4 block" : "zstd frame", header.raw_bytes));
+}
+
+struct BlobEncoder::State {
+  State(const RepositoryKeys& keys, Decoder proving_decoder)
+      : identifier(keys), decodes_to(proving_decoder) {}
+
+  std::size_t compress(std::span<const std::byte> raw, Compression compression, Codec& codec);
+  Result<std::span<const std::byte>> seal(BlobHeader& header, std::span<const std::byte> raw,
+                                          Compression compression);
+  std::span<std::byte> buffer(std::vector<std::byte>& bytes) const;
+
+  Identifier identifier;
+  Decoder decodes_to;
+  BlobDecoder decoder;
+  std::unique_ptr<ZSTD_CCtx, FreeEncoder> zstd;  // made when first used, as the buffers are
+  std::vector<std::byte> stored;
+  std::vector<std::byte> proof;
+  std::vector<std::byte> delta;   // its text
+  std::vector<std::byte> result;  // what the text makes
+};
+
+std::span<std::byte> BlobEncoder::State::buffer(std::vector<std::byte>& bytes) const {
+  if (bytes.empty()) bytes.resize(format::chunk_raw_bytes_max);
+  return bytes;
+}
+
+/// Bytes in `stored`, or 0 when `raw` is better kept as it is.
+std::size_t BlobEncoder::State::compress(std::span<const std::byte> raw, Compression compression,
+                                         Codec& codec) {
+  if (raw.empty()) return 0;
+  const std::size_t worth_it = stored_bytes_worth_it(raw.size());
+  const auto into = buffer(stored);
+  switch (compression.codec) {
+    case CompressionCodec::none: return 0;
+    case CompressionCodec::lz4: {
+      codec = Codec::lz4_block;
+      const int size = LZ4_compress_default(chars(raw), chars(into), static_cast<int>(raw.size()),
+                                            static_cast<int>(worth_it));
+      return static_cast<std::size_t>(std::max(size, 0));
+    }
+    case CompressionCodec::zstd: {
+      if (seems_noise(raw)) return 0;
+      codec = Codec::zstd_frame;
+      if (!zstd) zstd.reset(ZSTD_createCCtx());
+      if (!zstd) throw std::bad_alloc();
+      const std::size_t size = ZSTD_compressCCtx(zstd.get(), into.data(), worth_it, raw.data(),
+                                                 raw.size(), compression.level);
+      if (ZSTD_isError(size) == 0U) return size;
+      if (ZSTD_getErrorCode(size) == ZSTD_error_memory_allocation) throw std::bad_alloc();
+      return 0;  // does not fit into what would be worth it
+    }
+  }
+  return 0;
+}
+
+/// Compresses, proves, and completes the header.
+Result<std::span<const std::byte>> BlobEncoder::State::seal(BlobHeader& header,
+                                                            std::span<const std::byte> raw,
+                                                            Compression compression) {
+  auto codec = Codec::none;
+  std::span<const std::byte> kept = raw;
+  const std::size_t size = compress(raw, compression, codec);
   if (size > 0) {
-    chunk.stored = std::span(stored_).first(static_cast<std::size_t>(size));
-    chunk.header.codec = static_cast<std::uint8_t>(Codec::lz4_block);
-    const auto proof = std::span(proof_).first(raw.size());
-    if (!decoder_(chunk.stored, proof) || std::memcmp(proof.data(), raw.data(), raw.size()) != 0)
-      return refuse(Errc::codec_failure, fmt::format("chunk {}", ordinal), "LZ4");
+    kept = std::span(stored).first(size);
+    header.codec = static_cast<std::uint8_t>(codec);
+    const auto proven = buffer(proof).first(raw.size());
+    if (!decodes_to(decoder, codec, kept, proven) ||
+        std::memcmp(proven.data(), raw.data(), raw.size()) != 0)
+      return refuse(Errc::codec_failure, "encoding", codec == Codec::lz4_block ? "LZ4" : "zstd");
   }
-  chunk.header.ordinal = ordinal;
-  chunk.header.stored_bytes = static_cast<std::uint32_t>(chunk.stored.size());
-  chunk.header.raw_bytes = static_cast<std::uint32_t>(raw.size());
-  chunk.header.checksum = xxh3_64(chunk.stored);
-  chunk.header.header_checksum = checksum_of(chunk.header);
-  return chunk;
+  header.stored_bytes = static_cast<std::uint32_t>(kept.size());
+  header.raw_bytes = static_cast<std::uint32_t>(raw.size());
+  header.checksum = xxh3_64(kept);
+  return kept;
+}
+
+BlobEncoder::BlobEncoder(const RepositoryKeys& keys)
+    : BlobEncoder(
+          keys, [](BlobDecoder& decoder, Codec codec, std::span<const std::byte> stored,
+                   std::span<std::byte> raw) { return decoder.decodes_to(codec, stored, raw); }) {}
+BlobEncoder::BlobEncoder(const RepositoryKeys& keys, Decoder decoder)
+    : state_(std::make_unique<State>(keys, decoder)) {}
+BlobEncoder::~BlobEncoder() = default;
+
+namespace {
+
+Result<void> check_input(std::size_t raw_bytes, Compression compression) {
+  if (raw_bytes > format::chunk_raw_bytes_max) {
+    return refuse(Errc::limit_exceeded, "chunk",
+                  fmt::format("{} raw bytes, at most {}", raw_bytes, format::chunk_raw_bytes_max));
+  }
+  if (compression.codec == CompressionCodec::zstd &&
+      (compression.level < 1 || compression.level > Compression::level_max)) {
+    return refuse(Errc::limit_exceeded, "zstd",
+                  fmt::format("level {}, 1 to {}", compression.level, Compression::level_max));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<EncodedBlob> BlobEncoder::encode(BlobType type, std::span<const std::byte> raw,
+                                        Compression compression,
+                                        const std::optional<format::Identity>& identity) {
+  if (auto ok = check_input(raw.size(), compression); !ok)
+    return std::unexpected(std::move(ok.error()));
+  EncodedBlob blob;
+  blob.header.type = static_cast<std::uint8_t>(type);
+  blob.header.identity = identity ? *identity : identify(type, raw);
+  const auto stored = state_->seal(blob.header, raw, compression);
+  if (!stored) return std::unexpected(stored.error());
+  blob.stored = *stored;
+  return blob;
+}
+
+Result<EncodedBlob> BlobEncoder::encode_delta(BlobType type, const DeltaBase& base,
+                                              std::span<const std::byte> result,
+                                              const DeltaOps& ops, Compression compression,
+                                              const std::optional<format::Identity>& identity) {
+  for (const std::size_t size : {result.size(), base.raw.size(), ops.literals().size()}) {
+    if (auto ok = check_input(size, compression); !ok)
+      return std::unexpected(std::move(ok.error()));
+  }
+  write_delta(base.identity, static_cast<std::uint32_t>(base.raw.size()), ops, result,
+              state_->delta);
+  if (auto ok = check_input(state_->delta.size(), compression); !ok)
+    return std::unexpected(std::move(ok.error()));
+  EncodedBlob blob;
+  blob.header.type = static_cast<std::uint8_t>(type);
+  blob.header.flags = format::blob_flag_delta;
+  blob.header.identity = identity ? *identity : identify(type, result);
+  const auto stored = state_->seal(blob.header, state_->delta, compression);
+  if (!stored) return std::unexpected(stored.error());
+  blob.stored = *stored;
+  // The proof of the text was its decoding; this is that of what it means.
+  const bool as_is = blob.header.codec == static_cast<std::uint8_t>(Codec::none);
+  const std::span<const std::byte> text =
+      std::span(as_is ? state_->delta : state_->proof).first(blob.header.raw_bytes);
+  const auto made = apply_delta(text, base.raw, state_->buffer(state_->result), "encoding");
+  if (!made || !std::ranges::equal(*made, result))
+    return refuse(Errc::codec_failure, "encoding", made ? "delta" : made.error().detail);
+  return blob;
+}
+
+format::Identity BlobEncoder::identify(BlobType type, std::span<const std::byte> raw) {
+  return state_->identifier.identify(type, raw);
 }
 
 std::uint32_t checksum_of(const BlobHeader& header) noexcept {
   BlobHeader copy = header;
   copy.header_checksum = 0;
   return static_cast<std::uint32_t>(xxh3_64(std::as_bytes(std::span(&copy, 1))));
+}
+
+std::optional<std::string_view> unknown_of_blob(std::uint8_t type, std::uint8_t codec,
+                                                std::uint8_t flags) noexcept {
+  if (type == 0 || type > format::blob_type_max) return "blob of an unknown type";
+  if (codec > format::codec_max) return "blob of an unknown codec";
+  if ((flags & format::blob_flag_encrypted) != 0) return "encrypted blob";
+  if ((flags & ~format::blob_flag_delta) != 0) return "blob of unknown flags";
+  return std::nullopt;
 }
 
 Result<void> check_blob_header(const BlobHeader& header, std::string_view where) {
@@ -84,12 +311,11 @@ Result<void> check_blob_header(const BlobHeader& header, std::string_view where)
   }
   if (header.version != 1)
     return refuse(Errc::unsupported_format, where, fmt::format("blob version {}", header.version));
-  if (header.type != static_cast<std::uint8_t>(format::BlobType::chunk))
-    return refuse(Errc::unsupported_feature, where, fmt::format("blob type {}", header.type));
-  if (header.flags != 0)
-    return refuse(Errc::unsupported_feature, where, fmt::format("blob flags {:#x}", header.flags));
-  if (header.codec > static_cast<std::uint8_t>(Codec::lz4_block))
-    return refuse(Errc::unsupported_feature, where, fmt::format("codec {}", header.codec));
+  if (const auto unknown = unknown_of_blob(header.type, header.codec, header.flags)) {
+    return refuse(Errc::unsupported_feature, where,
+                  fmt::format("{} (type {}, codec {}, flags {:#x})", *unknown, header.type,
+                              header.codec, header.flags));
+  }
   if (header.raw_bytes > format::chunk_raw_bytes_max ||
       header.stored_bytes > format::chunk_stored_bytes_max) {
     return refuse(
@@ -97,27 +323,6 @@ Result<void> check_blob_header(const BlobHeader& header, std::string_view where)
         fmt::format("blob of {} stored and {} raw bytes", header.stored_bytes, header.raw_bytes));
   }
   return {};
-}
-
-Result<std::span<const std::byte>> decode_blob(const BlobHeader& header,
-                                               std::span<const std::byte> stored,
-                                               std::span<std::byte> scratch,
-                                               std::string_view where) {
-  if (const auto found = xxh3_64(stored); found != header.checksum) {
-    return refuse(
-        Errc::checksum_mismatch, where,
-        fmt::format("stored bytes, expected {:016x}, found {:016x}", header.checksum, found));
-  }
-  if (header.codec == static_cast<std::uint8_t>(Codec::none)) {
-    if (stored.size() == header.raw_bytes) return stored;
-    return refuse(
-        Errc::corrupt, where,
-        fmt::format("{} stored bytes are not the {} raw bytes", stored.size(), header.raw_bytes));
-  }
-  const auto raw = scratch.first(header.raw_bytes);
-  if (decodes_to(stored, raw)) return raw;
-  return refuse(Errc::corrupt, where,
-                fmt::format("LZ4 block does not decode to {} bytes", header.raw_bytes));
 }
 
 }  // namespace sluice::storage

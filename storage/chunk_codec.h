@@ -124,9 +124,9 @@ class BlobEncoder {
 [[nodiscard]] Result<void> check_blob_header(const format::BlobHeader& header,
                                              std::string_view where);
 
-/// Whether this program knows such a blob: type, codec and flags. nullopt, or what it does not know.
-[[nodiscard]] std::optional<std::string_view> unknown_of_blob(std::uint8_t type,
-                                                              std::uint8_t codec,
+/// Whether this program knows such a blob: type, codec and flags. nullopt, or what it does not
+/// know.
+[[nodiscard]] std::optional<std::string_view> unknown_of_blob(std::uint8_t type, std::uint8_t codec,
                                                               std::uint8_t flags) noexcept;
 
 }  // namespace sluice::storage

@@ -28,9 +28,10 @@ struct ChunkView {
 
 /// Gives back the chunks of a backup, read ahead of the caller with several reads in flight.
 ///
-/// Reads:   in windows of at most 64 chunks and 8 MiB of stored bytes (but at least one chunk), each
-///          in the order of its blobs on disk; gaps of up to 128 KiB are read over. At most 16 packs
-///          are kept open.
+/// Reads:   in windows of at most 64 chunks and 8 MiB of stored bytes (but at least one chunk),
+/// each
+///          in the order of its blobs on disk; gaps of up to 128 KiB are read over. At most 16
+///          packs are kept open.
 /// Checks:  each blob's header against the manifest, XXH3-64 of its stored bytes, decoded length;
 ///          of a delta what it is against, and XXH3-128 of what it makes. A pack that is damaged
 ///          elsewhere still gives its good chunks; check_backup() tells.
@@ -51,6 +52,10 @@ class ChunkReader {
                                                                  const Backup& backup,
                                                                  std::uint32_t first = 0,
                                                                  std::uint32_t count = all);
+  /// For this layer.
+  [[nodiscard]] static Result<std::unique_ptr<ChunkReader>> open(
+      std::shared_ptr<const Layout> layout, const IoOptions& io, const Backup& backup,
+      std::uint32_t first, std::uint32_t count);
   explicit ChunkReader(std::unique_ptr<State> state) noexcept;
   ChunkReader(const ChunkReader&) = delete;
   ChunkReader& operator=(const ChunkReader&) = delete;

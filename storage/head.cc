@@ -78,17 +78,18 @@ Owner this_process() {
 }
 
 std::string serialize(const Head& head) {
-  const json::object root{{"magic", magic},
-                          {"state", state_name(head.state)},
-                          {"generation", head.generation},
-                          {"repository_id", head.repository_id},
-                          {"instance", head.key.instance},
-                          {"backup_id", head.key.id},
-                          {"owner_host", head.owner.host},
-                          {"owner_pid", head.owner.pid},
-                          {"owner_boot_id", head.owner.boot_id},
-                          {"started_at_ms", head.started_at_ms},
-                          {"manifest_xxh3_128", to_hex(head.manifest_digest)}};
+  json::object root{{"magic", magic},
+                    {"state", state_name(head.state)},
+                    {"generation", head.generation},
+                    {"repository_id", head.repository_id},
+                    {"instance", head.key.instance},
+                    {"backup_id", head.key.id},
+                    {"owner_host", head.owner.host},
+                    {"owner_pid", head.owner.pid},
+                    {"owner_boot_id", head.owner.boot_id},
+                    {"started_at_ms", head.started_at_ms},
+                    {"manifest_xxh3_128", to_hex(head.manifest_digest)}};
+  if (head.parent) root["parent"] = to_string(*head.parent);
   return seal(json::serialize(root));
 }
 
@@ -112,7 +113,12 @@ Result<Head> parse_head(std::string_view sealed, std::string_view object) {
                       .pid = fields.number("owner_pid"),
                       .boot_id = fields.text("owner_boot_id")},
             .started_at_ms = static_cast<std::uint64_t>(fields.number("started_at_ms")),
-            .manifest_digest = {}};
+            .manifest_digest = {},
+            .parent = {}};
+  if (const json::value* parent = root.get_object().if_contains("parent"); parent != nullptr) {
+    head.parent = parse_backup_id(fields.text("parent"));
+    if (!head.parent) fields.note("parent");
+  }
   if (!from_hex(fields.text("manifest_xxh3_128"), head.manifest_digest))
     fields.note("manifest_xxh3_128");
   if (!fields.bad().empty())

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,7 @@ struct Head {
   Owner owner;
   std::uint64_t started_at_ms = 0;   ///< Unix time.
   format::Digest manifest_digest{};  ///< Zero while running.
+  std::optional<BackupId> parent;    ///< What it builds on, which must not go meanwhile.
 };
 
 /// The sealed text.

@@ -18,7 +18,8 @@ using namespace std::chrono_literals;
 /// system's lost+found is in nobody's way.
 bool is_ours(const std::string& entry) {
   return entry == "lost+found" || entry == name::packs || entry == name::instances ||
-         entry == name::tmp || entry == name::lock || entry == temporary_name(name::mark);
+         entry == name::tmp || entry == name::lock || entry == name::mark_copy ||
+         entry == temporary_name(name::mark) || entry == temporary_name(name::mark_copy);
 }
 
 Result<void> make_directory_at(const std::string& path) {
@@ -45,10 +46,13 @@ Result<void> make_directories(const Directory& root) {
 
 Result<RepositoryMark> new_mark() {
   std::array<std::byte, 16> id{};
+  RepositorySecret secret{};
   if (auto ok = fill_random(id); !ok) return std::unexpected(std::move(ok.error()));
+  if (auto ok = fill_random(secret); !ok) return std::unexpected(std::move(ok.error()));
   return RepositoryMark{.repository_id = to_hex(id),
                         .major = format::version_major,
                         .minor = format::version_minor,
+                        .secret = secret,
                         .required = {}};
 }
 
@@ -90,8 +94,32 @@ Result<void> sync_parent(const Directory& root) {
   return {};
 }
 
-/// Makes a repository of an empty or half-made directory. FORMAT comes last and atomically: while
-/// it is missing, there is no repository yet.
+Result<RepositoryMark> read_mark_at(const Directory& root, std::string_view file) {
+  const auto text = read_text(root, std::string(file), format::text_bytes_max);
+  if (!text) return std::unexpected(text.error());
+  return parse_mark(*text, root.path_of(file));
+}
+
+/// FORMAT, or its copy and why not FORMAT. not_found when there is neither.
+struct FoundMark {
+  RepositoryMark mark;
+  std::optional<Error> damage;
+};
+Result<FoundMark> find_mark(const Directory& root) {
+  auto mark = read_mark_at(root, name::mark);
+  if (mark) return FoundMark{.mark = *std::move(mark), .damage = {}};
+  if (!is_damage(mark.error())) return std::unexpected(std::move(mark.error()));
+  auto copy = read_mark_at(root, name::mark_copy);
+  if (copy) return FoundMark{.mark = *std::move(copy), .damage = std::move(mark.error())};
+  Error error = std::move(mark.error());
+  if (copy.error().code == Errc::not_found) return std::unexpected(std::move(error));
+  if (error.code == Errc::not_found) error.code = copy.error().code;
+  error.detail += "; and " + to_string(copy.error());
+  return std::unexpected(std::move(error));
+}
+
+/// Makes a repository of an empty or half-made directory. FORMAT comes last and atomically, after
+/// its copy: while both are missing, there is no repository yet.
 Result<void> initialize(const Directory& root,
                         const std::function<void(std::string_view)>& at_step) {
   const auto entries = list_directory(root);
@@ -103,16 +131,34 @@ Result<void> initialize(const Directory& root,
   }
   const auto lock = FileLock::acquire(root, std::string(name::lock), 30s);  // two at once
   if (!lock) return std::unexpected(lock.error());
-  const auto made = exists(root, std::string(name::mark));
-  if (!made) return std::unexpected(made.error());
-  if (*made) return {};
+  for (const std::string_view mark : {name::mark, name::mark_copy}) {
+    const auto made = exists(root, std::string(mark));
+    if (!made) return std::unexpected(made.error());
+    if (*made) return {};
+  }
   if (auto ok = check_unused(root); !ok) return ok;
   if (auto ok = sync_parent(root); !ok) return ok;
   if (auto ok = make_directories(root); !ok) return ok;
   if (at_step) at_step("init_directories");
   const auto mark = new_mark();
   if (!mark) return std::unexpected(mark.error());
-  return create_text(root, std::string(name::mark), serialize(*mark));
+  return create_text(root, std::string(name::mark_copy), serialize(*mark));
+}
+
+/// Writes FORMAT from its copy where no backup was begun yet: the making was cut short between the
+/// two. Elsewhere FORMAT was lost, and that is for a person to know.
+Result<void> complete(const Directory& root, const std::function<void(std::string_view)>& at_step) {
+  if (at_step) at_step("init_copy");
+  const auto lock = FileLock::acquire(root, std::string(name::lock), 30s);
+  if (!lock) return std::unexpected(lock.error());
+  const auto made = exists(root, std::string(name::mark));
+  if (!made) return std::unexpected(made.error());
+  if (*made || !check_unused(root)) return {};
+  const auto mark = read_mark_at(root, name::mark_copy);
+  if (!mark) return {};  // whoever reads it will say so
+  const auto text = read_text(root, std::string(name::mark_copy), format::text_bytes_max);
+  if (!text) return std::unexpected(text.error());
+  return create_text(root, std::string(name::mark), *text);
 }
 
 Result<Directory> open_root(const std::string& path, bool create_if_missing) {
@@ -129,28 +175,39 @@ Result<Directory> open_root(const std::string& path, bool create_if_missing) {
 
 }  // namespace
 
-Layout::Layout(Directory root, RepositoryMark mark) noexcept
-    : root_(std::move(root)), mark_(std::move(mark)) {}
+Layout::Layout(Directory root, RepositoryMark mark, const RepositoryKeys& keys) noexcept
+    : root_(std::move(root)), mark_(std::move(mark)), keys_(keys) {}
 
 Result<Layout> Layout::open(const std::string& path, bool create_if_missing,
                             const std::function<void(std::string_view)>& at_step) {
   auto root = open_root(path, create_if_missing);
   if (!root) return std::unexpected(std::move(root.error()));
-  const std::string mark_name(name::mark);
-  const auto marked = exists(*root, mark_name);
+  const auto marked = exists(*root, std::string(name::mark));
+  const auto copied = exists(*root, std::string(name::mark_copy));
   if (!marked) return std::unexpected(marked.error());
-  if (!*marked) {
-    if (!create_if_missing) {
-      return std::unexpected(
-          Error{.code = Errc::not_a_repository, .detail = path + " holds no FORMAT"});
-    }
-    if (auto ok = initialize(*root, at_step); !ok) return std::unexpected(std::move(ok.error()));
+  if (!copied) return std::unexpected(copied.error());
+  if (!*marked && create_if_missing) {
+    auto made = *copied ? Result<void>() : initialize(*root, at_step);
+    if (made) made = complete(*root, at_step);
+    if (!made) return std::unexpected(std::move(made.error()));
   }
-  const auto text = read_text(*root, mark_name, format::text_bytes_max);
-  if (!text) return std::unexpected(text.error());
-  auto mark = parse_mark(*text, root->path_of(mark_name));
-  if (!mark) return std::unexpected(std::move(mark.error()));
-  return Layout(*std::move(root), *std::move(mark));
+  auto found = find_mark(*root);
+  if (!found && found.error().code == Errc::not_found) {
+    return std::unexpected(
+        Error{.code = Errc::not_a_repository, .detail = path + " holds no FORMAT"});
+  }
+  if (!found) return std::unexpected(std::move(found.error()));
+  std::array<std::byte, 16> id{};
+  (void)from_hex(found->mark.repository_id, id);  // checked at parse
+  const auto keys = derive_keys(found->mark.secret, id);
+  if (!keys) return std::unexpected(keys.error());
+  Layout layout(*std::move(root), std::move(found->mark), *keys);
+  layout.mark_damage_ = std::move(found->damage);
+  return layout;
+}
+
+Result<RepositoryMark> Layout::read_mark(std::string_view file) const {
+  return read_mark_at(root_, file);
 }
 
 std::array<std::byte, 8> Layout::id_prefix() const noexcept {

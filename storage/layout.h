@@ -19,10 +19,12 @@ namespace sluice::storage {
 /// Names below the root of a repository.
 namespace name {
 inline constexpr std::string_view mark = "FORMAT";
+inline constexpr std::string_view mark_copy = "FORMAT.copy";
 inline constexpr std::string_view lock = "LOCK";
 inline constexpr std::string_view packs = "packs";
 inline constexpr std::string_view instances = "instances";
 inline constexpr std::string_view tmp = "tmp";
+inline constexpr std::string_view gc = "gc";
 inline constexpr std::string_view head = "HEAD";
 inline constexpr std::string_view removed_head = "HEAD.removed";
 inline constexpr std::string_view writer_lock = "LOCK";
@@ -36,13 +38,16 @@ inline constexpr std::string_view manifest_copy = "manifest.copy";
 class Layout {
  public:
   /// Opens the directory `path`, or makes a repository of it. Errors: as Repository::open().
-  /// `at_step` is told "init_directories" before FORMAT is written.
+  /// `at_step` is told "init_directories" before FORMAT.copy is written, "init_copy" before FORMAT.
   [[nodiscard]] static Result<Layout> open(const std::string& path, bool create_if_missing,
                                            const std::function<void(std::string_view)>& at_step);
-  Layout(Directory root, RepositoryMark mark) noexcept;
+  Layout(Directory root, RepositoryMark mark, const RepositoryKeys& keys) noexcept;
 
   [[nodiscard]] const Directory& root() const noexcept { return root_; }
   [[nodiscard]] const RepositoryMark& mark() const noexcept { return mark_; }
+  [[nodiscard]] const RepositoryKeys& keys() const noexcept { return keys_; }
+  /// Set when FORMAT was bad or missing and its copy was used.
+  [[nodiscard]] const std::optional<Error>& mark_damage() const noexcept { return mark_damage_; }
   [[nodiscard]] const std::string& path() const noexcept { return root_.path; }
   /// First half of the repository id, as it lies in packs and manifests.
   [[nodiscard]] std::array<std::byte, 8> id_prefix() const noexcept;
@@ -55,6 +60,8 @@ class Layout {
   /// Path below the root, for messages and problems.
   [[nodiscard]] static std::string pack_name(const PackId& id);
   [[nodiscard]] static std::string backup_name(const BackupKey& key, std::string_view file);
+  /// Reads FORMAT or FORMAT.copy as it is now.
+  [[nodiscard]] Result<RepositoryMark> read_mark(std::string_view file) const;
 
   /// Instances that have a directory, sorted.
   [[nodiscard]] Result<std::vector<std::string>> instances() const;
@@ -66,6 +73,8 @@ class Layout {
  private:
   Directory root_;
   RepositoryMark mark_;
+  RepositoryKeys keys_;
+  std::optional<Error> mark_damage_;
 };
 
 }  // namespace sluice::storage

@@ -6,6 +6,7 @@
 
 #include "storage/backup_id.h"
 #include "storage/checksum.h"
+#include "storage/chunk_codec.h"
 
 namespace sluice::storage {
 namespace {
@@ -25,7 +26,7 @@ std::uint64_t header_checksum(const ManifestHeader& header) noexcept {
 /// Reads a file from its start to its end and digests what it gives.
 class Cursor {
  public:
-  Cursor(const Fd& file, std::string object) : file_(file), object_(std::move(object)) {}
+  Cursor(Fd file, std::string object) : file_(std::move(file)), object_(std::move(object)) {}
 
   Result<void> read(std::span<std::byte> into) {
     if (auto ok = read_exactly(file_, into, offset_, object_); !ok) return ok;
@@ -33,6 +34,18 @@ class Cursor {
     offset_ += into.size();
     return {};
   }
+  /// Reads and digests `count` bytes that nobody wants.
+  Result<void> skip(std::uint64_t count) {
+    std::vector<std::byte> scratch(
+        static_cast<std::size_t>(std::min<std::uint64_t>(count, std::uint64_t{1} << 20)));
+    while (count > 0) {
+      const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(count, scratch.size()));
+      if (auto ok = read(std::span(scratch).first(part)); !ok) return ok;
+      count -= part;
+    }
+    return {};
+  }
+  [[nodiscard]] Result<std::uint64_t> file_bytes() const { return size_of(file_, object_); }
   [[nodiscard]] format::Digest digest() const noexcept { return digest_.digest(); }
   [[nodiscard]] const std::string& object() const noexcept { return object_; }
 
@@ -41,7 +54,7 @@ class Cursor {
   }
 
  private:
-  const Fd& file_;
+  Fd file_;
   std::string object_;
   DigestStream digest_;
   std::uint64_t offset_ = 0;
@@ -58,6 +71,10 @@ Result<void> check_header(const ManifestHeader& header, const Cursor& cursor) {
     return cursor.refuse(Errc::unsupported_format,
                          fmt::format("format {}.{}", header.major, header.minor));
   }
+  if (header.minor < format::version_minor) {
+    return cursor.refuse(Errc::unsupported_format, fmt::format("format {}.{}, of an older sluice",
+                                                               header.major, header.minor));
+  }
   if (header.flags != 0)
     return cursor.refuse(Errc::unsupported_feature, fmt::format("flags {:#x}", header.flags));
   return {};
@@ -69,15 +86,21 @@ Result<void> check_size(const ManifestHeader& header, std::uint64_t file_bytes,
                         const Cursor& cursor) {
   const bool countable = header.meta_bytes <= format::meta_bytes_max &&
                          header.chunk_count <= format::backup_chunks_max &&
-                         header.pack_count <= header.chunk_count;
+                         header.blob_count <= header.chunk_count * format::chain_blobs_max &&
+                         header.pack_count <= format::backup_chunks_max &&
+                         header.label_bytes <= format::labels_bytes_max;
   if (!countable) {
-    return cursor.refuse(Errc::limit_exceeded,
-                         fmt::format("{} bytes of metadata, {} chunks and {} packs",
-                                     header.meta_bytes, header.chunk_count, header.pack_count));
+    return cursor.refuse(
+        Errc::limit_exceeded,
+        fmt::format("{} bytes of metadata, {} packs, {} blobs, {} chunks and {} bytes of labels",
+                    header.meta_bytes, header.pack_count, header.blob_count, header.chunk_count,
+                    header.label_bytes));
   }
   const std::uint64_t expected = sizeof header + header.instance_bytes + header.meta_bytes +
                                  std::uint64_t{header.pack_count} * sizeof(ManifestPack) +
-                                 header.chunk_count * sizeof(ChunkRef) + sizeof(format::Digest);
+                                 header.blob_count * sizeof(BlobRef) +
+                                 header.chunk_count * sizeof(ChunkRef) + header.label_bytes +
+                                 sizeof(format::Digest);
   if (file_bytes == expected) return {};
   return cursor.refuse(file_bytes < expected ? Errc::truncated : Errc::corrupt,
                        fmt::format("{} bytes, expected {}", file_bytes, expected));
@@ -104,107 +127,224 @@ Result<std::vector<PackRef>> read_packs(std::uint32_t count, Cursor& cursor) {
     const PackId id{.backup = {.time_ms = record.backup_time_ms, .random = record.backup_random},
                     .sequence = record.sequence};
     if (!has_text(id.backup)) return cursor.refuse(Errc::corrupt, "a pack's id is out of range");
-    packs.push_back(
-        {.id = to_string(id), .file_bytes = record.file_bytes, .digest = record.digest});
+    packs.push_back({.id = id, .file_bytes = record.file_bytes, .digest = record.digest});
   }
   return packs;
 }
 
-Result<void> check_chunks(const Backup& backup, const ManifestHeader& header,
-                          const Cursor& cursor) {
-  std::uint64_t raw = 0;
-  std::uint64_t stored = 0;
-  for (std::size_t i = 0; i < backup.chunks.size(); ++i) {
-    const ChunkRef& chunk = backup.chunks[i];
-    const auto refuse = [&](Errc code, std::string_view what) {
-      return cursor.refuse(code, fmt::format("chunk {}: {}", i, what));
-    };
-    if (chunk.pack >= backup.packs.size()) return refuse(Errc::corrupt, "no such pack");
-    if (chunk.raw_bytes > format::chunk_raw_bytes_max ||
-        chunk.stored_bytes > format::chunk_stored_bytes_max)
-      return refuse(Errc::limit_exceeded, "chunk size");
-    const std::uint64_t pack_bytes = backup.packs[chunk.pack].file_bytes;
-    const std::uint64_t blob_bytes = sizeof(format::BlobHeader) + chunk.stored_bytes;
-    if (chunk.offset > pack_bytes || blob_bytes > pack_bytes - chunk.offset)
-      return refuse(Errc::corrupt, "outside its pack");
-    if (chunk.raw_offset != raw) return refuse(Errc::corrupt, "raw offset");
-    raw += chunk.raw_bytes;
-    stored += chunk.stored_bytes;
+std::optional<BackupId> parent_of(const ManifestHeader& header) {
+  if (header.parent_time_ms == 0 && header.parent_random == 0) return std::nullopt;
+  return BackupId{.time_ms = header.parent_time_ms, .random = header.parent_random};
+}
+
+/// What is wrong with one blob by itself.
+Result<void> check_blob(const Backup& backup, std::size_t at, const Cursor& cursor) {
+  const BlobRef& blob = backup.blobs[at];
+  const auto refuse = [&](Errc code, std::string_view what) {
+    return cursor.refuse(code, fmt::format("blob {}: {}", at, what));
+  };
+  if (blob.pack >= backup.packs.size()) return refuse(Errc::corrupt, "no such pack");
+  if (blob.raw_bytes > format::chunk_raw_bytes_max ||
+      blob.stored_bytes > format::chunk_stored_bytes_max)
+    return refuse(Errc::limit_exceeded, "blob size");
+  if (const auto unknown = unknown_of_blob(blob.type, blob.codec, blob.flags))
+    return refuse(Errc::unsupported_feature, *unknown);
+  const std::uint64_t pack_bytes = backup.packs[blob.pack].file_bytes;
+  const std::uint64_t blob_bytes = sizeof(format::BlobHeader) + blob.stored_bytes;
+  if (blob.offset > pack_bytes || blob_bytes > pack_bytes - blob.offset)
+    return refuse(Errc::corrupt, "outside its pack");
+  return {};
+}
+
+/// What is wrong with one chunk, given the sums of those before it.
+Result<void> check_chunk(const Backup& backup, std::size_t at, std::uint64_t blobs_before,
+                         std::uint64_t raw_before, const Cursor& cursor) {
+  const ChunkRef& chunk = backup.chunks[at];
+  const auto refuse = [&](Errc code, std::string_view what) {
+    return cursor.refuse(code, fmt::format("chunk {}: {}", at, what));
+  };
+  if (chunk.blob_count == 0 || chunk.blob_count > format::chain_blobs_max)
+    return refuse(Errc::limit_exceeded, "number of blobs");
+  if (chunk.raw_bytes > format::chunk_raw_bytes_max)
+    return refuse(Errc::limit_exceeded, "chunk size");
+  if (chunk.label_bytes > format::label_bytes_max)
+    return refuse(Errc::limit_exceeded, "label size");
+  if (chunk.raw_offset != raw_before) return refuse(Errc::corrupt, "raw offset");
+  if (chunk.first_blob != blobs_before || chunk.blob_count > backup.blobs.size() - blobs_before)
+    return refuse(Errc::corrupt, "first blob");
+  const auto blobs = backup.blobs_of(at);
+  for (std::size_t link = 0; link < blobs.size(); ++link) {
+    if (const char* wrong = wrong_in_chain(blobs[link].type, blobs[link].flags, chunk.type, link))
+      return refuse(Errc::corrupt, wrong);
   }
-  if (raw == header.raw_bytes && stored == header.stored_bytes) return {};
-  return cursor.refuse(Errc::corrupt, "the sums of its chunks are not those of its header");
+  if (blobs.size() == 1 && blobs[0].raw_bytes != chunk.raw_bytes)
+    return refuse(Errc::corrupt, "not of the size of its blob");
+  return {};
+}
+
+/// All that is said twice must be said alike. Leaves the ends of the labels in `label_ends`.
+Result<void> check_tables(const Backup& backup, const ManifestHeader& header, const Cursor& cursor,
+                          std::vector<std::uint64_t>& label_ends) {
+  const BackupId own{.time_ms = header.backup_time_ms, .random = header.backup_random};
+  std::uint64_t stored = 0;
+  std::uint64_t fresh = 0;
+  for (std::size_t i = 0; i < backup.blobs.size(); ++i) {
+    if (auto ok = check_blob(backup, i, cursor); !ok) return ok;
+    const BlobRef& blob = backup.blobs[i];
+    stored += blob.stored_bytes;
+    if (backup.packs[blob.pack].id.backup == own) fresh += blob.stored_bytes;
+  }
+  std::uint64_t blobs = 0;
+  std::uint64_t raw = 0;
+  std::uint64_t labels = 0;
+  label_ends.reserve(backup.chunks.size());
+  for (std::size_t i = 0; i < backup.chunks.size(); ++i) {
+    if (auto ok = check_chunk(backup, i, blobs, raw, cursor); !ok) return ok;
+    blobs += backup.chunks[i].blob_count;
+    raw += backup.chunks[i].raw_bytes;
+    labels += backup.chunks[i].label_bytes;
+    label_ends.push_back(labels);
+  }
+  if (blobs == backup.blobs.size() && raw == header.raw_bytes && stored == header.stored_bytes &&
+      fresh == header.new_bytes && labels == header.label_bytes)
+    return {};
+  return cursor.refuse(Errc::corrupt, "the sums of its tables are not those of its header");
+}
+
+template <class T>
+Result<std::vector<T>> read_table(std::uint64_t count, Cursor& cursor) {
+  std::vector<T> table(count);
+  if (auto ok = cursor.read(std::as_writable_bytes(std::span(table))); !ok)
+    return std::unexpected(std::move(ok.error()));
+  return table;
+}
+
+/// Instance and metadata, then the packs.
+Result<void> read_front(const ManifestHeader& header, Cursor& cursor, std::string& instance,
+                        std::string& meta_json, std::vector<PackRef>& packs) {
+  instance.resize(header.instance_bytes);
+  meta_json.resize(header.meta_bytes);
+  for (std::string* text : {&instance, &meta_json}) {
+    if (auto ok = cursor.read(std::as_writable_bytes(std::span(*text))); !ok) return ok;
+  }
+  auto read = read_packs(header.pack_count, cursor);
+  if (!read) return std::unexpected(std::move(read.error()));
+  packs = *std::move(read);
+  return {};
+}
+
+/// The digest at the end, which must be that of all before.
+Result<format::Digest> read_digest(Cursor& cursor) {
+  const format::Digest found = cursor.digest();
+  format::Digest written{};
+  if (auto ok = cursor.read(written); !ok) return std::unexpected(std::move(ok.error()));
+  if (found == written) return written;
+  return cursor.refuse(Errc::checksum_mismatch,
+                       fmt::format("expected {}, found {}", to_hex(written), to_hex(found)));
 }
 
 /// Everything after the header, digest included.
 Result<Backup> read_body(const ManifestHeader& header, Cursor& cursor) {
-  Backup backup{.key = {},
-                .meta_json = {},
-                .raw_bytes = header.raw_bytes,
-                .stored_bytes = header.stored_bytes,
-                .packs = {},
-                .chunks = {},
-                .manifest_digest = {},
-                .manifest_damage = {},
-                .head_damage = {}};
-  backup.key.instance.resize(header.instance_bytes);
-  backup.meta_json.resize(header.meta_bytes);
-  for (std::string* text : {&backup.key.instance, &backup.meta_json}) {
-    if (auto ok = cursor.read(std::as_writable_bytes(std::span(*text))); !ok)
-      return std::unexpected(std::move(ok.error()));
-  }
-  auto packs = read_packs(header.pack_count, cursor);
-  if (!packs) return std::unexpected(std::move(packs.error()));
-  backup.packs = *std::move(packs);
-  backup.chunks.resize(header.chunk_count);
-  if (auto ok = cursor.read(std::as_writable_bytes(std::span(backup.chunks))); !ok)
+  Backup backup;
+  backup.parent = parent_of(header);
+  backup.raw_bytes = header.raw_bytes;
+  backup.stored_bytes = header.stored_bytes;
+  backup.new_bytes = header.new_bytes;
+  if (auto ok = read_front(header, cursor, backup.key.instance, backup.meta_json, backup.packs);
+      !ok)
     return std::unexpected(std::move(ok.error()));
-
-  const format::Digest found = cursor.digest();
-  if (auto ok = cursor.read(backup.manifest_digest); !ok)
+  auto blobs = read_table<BlobRef>(header.blob_count, cursor);
+  if (!blobs) return std::unexpected(std::move(blobs.error()));
+  backup.blobs = *std::move(blobs);
+  auto chunks = read_table<ChunkRef>(header.chunk_count, cursor);
+  if (!chunks) return std::unexpected(std::move(chunks.error()));
+  backup.chunks = *std::move(chunks);
+  auto labels = read_table<std::byte>(header.label_bytes, cursor);
+  if (!labels) return std::unexpected(std::move(labels.error()));
+  const auto digest = read_digest(cursor);
+  if (!digest) return std::unexpected(digest.error());
+  backup.manifest_digest = *digest;
+  std::vector<std::uint64_t> label_ends;
+  if (auto ok = check_tables(backup, header, cursor, label_ends); !ok)
     return std::unexpected(std::move(ok.error()));
-  if (found != backup.manifest_digest) {
-    return cursor.refuse(
-        Errc::checksum_mismatch,
-        fmt::format("expected {}, found {}", to_hex(backup.manifest_digest), to_hex(found)));
-  }
+  backup.labels.assign(*std::move(labels), std::move(label_ends));
   return backup;
 }
 
 ManifestHeader header_of(const Backup& backup, std::array<std::byte, 8> repository) {
   const BackupId id = parse_backup_id(backup.key.id).value_or(BackupId{});
+  const BackupId parent = backup.parent.value_or(BackupId{});
   ManifestHeader header;
   header.instance_bytes = static_cast<std::uint16_t>(backup.key.instance.size());
   header.repository = repository;
   header.backup_time_ms = id.time_ms;
   header.backup_random = id.random;
   header.pack_count = static_cast<std::uint32_t>(backup.packs.size());
+  header.blob_count = backup.blobs.size();
   header.chunk_count = backup.chunks.size();
   header.meta_bytes = backup.meta_json.size();
+  header.label_bytes = backup.labels.bytes().size();
   header.raw_bytes = backup.raw_bytes;
   header.stored_bytes = backup.stored_bytes;
+  header.new_bytes = backup.new_bytes;
+  header.parent_time_ms = parent.time_ms;
+  header.parent_random = parent.random;
   header.checksum = header_checksum(header);
   return header;
 }
 
-}  // namespace
+Result<Cursor> open_cursor(const Directory& directory, const std::string& name) {
+  auto file = open_for_reading(directory, name);
+  if (!file) return std::unexpected(std::move(file.error()));
+  return Cursor(*std::move(file), directory.path_of(name));
+}
 
-Result<format::Digest> write_manifest(const Backup& backup, std::array<std::byte, 8> repository,
-                                      const ByteSink& sink) {
+Result<ManifestHeader> read_header(Cursor& cursor) {
+  const auto file_bytes = cursor.file_bytes();
+  if (!file_bytes) return std::unexpected(file_bytes.error());
+  ManifestHeader header;
+  if (auto ok = cursor.read(std::as_writable_bytes(std::span(&header, 1))); !ok)
+    return std::unexpected(std::move(ok.error()));
+  if (auto ok = check_header(header, cursor); !ok) return std::unexpected(std::move(ok.error()));
+  if (auto ok = check_size(header, *file_bytes, cursor); !ok)
+    return std::unexpected(std::move(ok.error()));
+  return header;
+}
+
+std::vector<ManifestPack> pack_table(const Backup& backup) {
   std::vector<ManifestPack> packs;
+  packs.reserve(backup.packs.size());
   for (const PackRef& pack : backup.packs) {
-    const PackId id = parse_pack_id(pack.id).value_or(PackId{});
-    packs.push_back({.backup_time_ms = id.backup.time_ms,
-                     .backup_random = id.backup.random,
-                     .sequence = id.sequence,
+    packs.push_back({.backup_time_ms = pack.id.backup.time_ms,
+                     .backup_random = pack.id.backup.random,
+                     .sequence = pack.id.sequence,
                      .file_bytes = pack.file_bytes,
                      .digest = pack.digest});
   }
+  return packs;
+}
+
+}  // namespace
+
+const char* wrong_in_chain(std::uint8_t blob_type, std::uint8_t blob_flags, std::uint8_t type,
+                           std::size_t link) noexcept {
+  if (blob_type != type) return "a blob is of another type";
+  const bool is_delta = (blob_flags & format::blob_flag_delta) != 0;
+  if (link == 0 && is_delta) return "begins with a delta";
+  if (link > 0 && !is_delta) return "a blob after the first is no delta";
+  return nullptr;
+}
+
+Result<format::Digest> write_manifest(const Backup& backup, std::array<std::byte, 8> repository,
+                                      const ByteSink& sink) {
+  const std::vector<ManifestPack> packs = pack_table(backup);
   const ManifestHeader header = header_of(backup, repository);
   DigestStream digest;
   for (const std::span<const std::byte> part :
        {bytes_of(header), std::as_bytes(std::span(backup.key.instance)),
         std::as_bytes(std::span(backup.meta_json)), std::as_bytes(std::span(packs)),
-        std::as_bytes(std::span(backup.chunks))}) {
+        std::as_bytes(std::span(backup.blobs)), std::as_bytes(std::span(backup.chunks)),
+        backup.labels.bytes()}) {
     digest.update(part);
     if (auto ok = sink(part); !ok) return std::unexpected(std::move(ok.error()));
   }
@@ -215,26 +355,39 @@ Result<format::Digest> write_manifest(const Backup& backup, std::array<std::byte
 
 Result<Backup> read_manifest(const Directory& directory, const std::string& name,
                              const BackupKey& key, std::array<std::byte, 8> repository) {
-  const auto file = open_for_reading(directory, name);
-  if (!file) return std::unexpected(file.error());
-  Cursor cursor(*file, directory.path_of(name));
-  const auto file_bytes = size_of(*file, cursor.object());
-  if (!file_bytes) return std::unexpected(file_bytes.error());
-
-  ManifestHeader header;
-  if (auto ok = cursor.read(std::as_writable_bytes(std::span(&header, 1))); !ok)
-    return std::unexpected(std::move(ok.error()));
-  if (auto ok = check_header(header, cursor); !ok) return std::unexpected(std::move(ok.error()));
-  if (auto ok = check_size(header, *file_bytes, cursor); !ok)
-    return std::unexpected(std::move(ok.error()));
-  auto backup = read_body(header, cursor);
+  auto cursor = open_cursor(directory, name);
+  if (!cursor) return std::unexpected(std::move(cursor.error()));
+  const auto header = read_header(*cursor);
+  if (!header) return std::unexpected(header.error());
+  auto backup = read_body(*header, *cursor);
   if (!backup) return backup;
-  if (auto ok = check_identity(header, backup->key.instance, key, repository, cursor); !ok)
-    return std::unexpected(std::move(ok.error()));
-  if (auto ok = check_chunks(*backup, header, cursor); !ok)
+  if (auto ok = check_identity(*header, backup->key.instance, key, repository, *cursor); !ok)
     return std::unexpected(std::move(ok.error()));
   backup->key = key;
   return backup;
+}
+
+Result<ManifestPacks> read_manifest_packs(const Directory& directory, const std::string& name,
+                                          const BackupKey& key,
+                                          std::array<std::byte, 8> repository) {
+  auto cursor = open_cursor(directory, name);
+  if (!cursor) return std::unexpected(std::move(cursor.error()));
+  const auto header = read_header(*cursor);
+  if (!header) return std::unexpected(header.error());
+  ManifestPacks manifest;
+  std::string instance;
+  std::string meta_json;
+  if (auto ok = read_front(*header, *cursor, instance, meta_json, manifest.packs); !ok)
+    return std::unexpected(std::move(ok.error()));
+  if (auto ok = check_identity(*header, instance, key, repository, *cursor); !ok)
+    return std::unexpected(std::move(ok.error()));
+  const std::uint64_t tables = header->blob_count * sizeof(BlobRef) +
+                               header->chunk_count * sizeof(ChunkRef) + header->label_bytes;
+  if (auto ok = cursor->skip(tables); !ok) return std::unexpected(std::move(ok.error()));
+  const auto digest = read_digest(*cursor);
+  if (!digest) return std::unexpected(digest.error());
+  manifest.manifest_digest = *digest;
+  return manifest;
 }
 
 }  // namespace sluice::storage

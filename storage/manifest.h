@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "storage/backup.h"
 #include "storage/error.h"
@@ -22,13 +23,31 @@ using ByteSink = std::function<Result<void>(std::span<const std::byte>)>;
                                                     std::array<std::byte, 8> repository,
                                                     const ByteSink& sink);
 
-/// Reads the manifest `name` in `directory` and checks all of it: size, digest, limits, and that
-/// every chunk lies within its pack and follows the one before in the logical stream.
+/// Reads the manifest `name` in `directory` and checks all of it: size, digest, limits, sums, that
+/// every blob lies within its pack, and that the blobs of a chunk are a chain of its type.
 /// Memory:  what the Backup takes; never more than the file's own size before it is believed.
 /// Errors:  not_found, truncated, corrupt, checksum_mismatch, limit_exceeded, unsupported_format,
 ///          unsupported_feature, the system's.
 [[nodiscard]] Result<Backup> read_manifest(const Directory& directory, const std::string& name,
                                            const BackupKey& key,
                                            std::array<std::byte, 8> repository);
+
+/// What a manifest says of packs.
+struct ManifestPacks {
+  std::vector<PackRef> packs;
+  format::Digest manifest_digest{};
+};
+
+/// The same, but gives only the packs, and checks size, limits and digest.
+/// Memory:  theirs and 1 MiB.
+[[nodiscard]] Result<ManifestPacks> read_manifest_packs(const Directory& directory,
+                                                        const std::string& name,
+                                                        const BackupKey& key,
+                                                        std::array<std::byte, 8> repository);
+
+/// Whether such a blob can be the `link`-th (from 0) of a chunk of `type`. nullptr, or what is
+/// wrong.
+[[nodiscard]] const char* wrong_in_chain(std::uint8_t blob_type, std::uint8_t blob_flags,
+                                         std::uint8_t type, std::size_t link) noexcept;
 
 }  // namespace sluice::storage

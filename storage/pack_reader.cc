@@ -2,47 +2,61 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
-
-#include "storage/chunk_codec.h"
 
 namespace sluice::storage {
 
 std::shared_ptr<const ReadFile> open_pack(const Layout& layout, const PackRef& pack) {
-  const auto fail = [](std::string object, Error error) {
+  const std::string name = Layout::pack_name(pack.id);
+  std::string object = layout.root().path_of(name);
+  auto file = open_for_reading(layout.root(), name);
+  if (!file) {
     return std::make_shared<const ReadFile>(
-        ReadFile{.fd = {}, .object = std::move(object), .error = std::move(error)});
-  };
-  const auto id = parse_pack_id(pack.id);
-  if (!id) return fail(pack.id, {.code = Errc::bad_name, .detail = "pack " + pack.id});
-  std::string object = layout.root().path_of(Layout::pack_name(*id));
-  auto file = open_for_reading(layout.root(), Layout::pack_name(*id));
-  if (!file) return fail(std::move(object), std::move(file.error()));
+        ReadFile{.fd = {}, .object = std::move(object), .error = std::move(file.error())});
+  }
   return std::make_shared<const ReadFile>(
       ReadFile{.fd = *std::move(file), .object = std::move(object), .error = {}});
 }
 
-std::string place_of(std::string_view object, std::uint32_t ordinal, const ChunkRef& chunk) {
-  return fmt::format("{}: chunk {} at byte {}", object, ordinal, chunk.offset);
+std::shared_ptr<const ReadFile> OpenPacks::get(std::uint32_t pack) {
+  const auto found = std::ranges::find(files_, pack, [](const auto& entry) { return entry.first; });
+  if (found != files_.end()) {
+    files_.splice(files_.begin(), files_, found);
+  } else {
+    files_.emplace_front(pack, open_pack(layout_, backup_.packs[pack]));
+    if (files_.size() > open_max) files_.pop_back();
+  }
+  return files_.front().second;
 }
 
-Result<std::span<const std::byte>> open_blob(std::span<const std::byte> blob, const ChunkRef& chunk,
-                                             std::uint32_t ordinal, std::span<std::byte> scratch,
-                                             std::string_view object) {
-  const std::string where = place_of(object, ordinal, chunk);
+std::string place_of(std::string_view object, std::uint32_t ordinal, const ChunkRef& chunk,
+                     std::size_t link, const BlobRef& blob) {
+  if (chunk.blob_count <= 1)
+    return fmt::format("{}: chunk {} at byte {}", object, ordinal, blob.offset);
+  return fmt::format("{}: chunk {} at byte {} (blob {} of {})", object, ordinal, blob.offset,
+                     link + 1, chunk.blob_count);
+}
+
+Result<OpenedBlob> open_blob(std::span<const std::byte> blob, const BlobRef& ref,
+                             BlobDecoder& decoder, std::span<std::byte> scratch,
+                             std::string_view where) {
   format::BlobHeader header;
   std::memcpy(&header, blob.data(), sizeof header);
   if (auto ok = check_blob_header(header, where); !ok)
     return std::unexpected(std::move(ok.error()));
-  if (header.ordinal != ordinal || header.stored_bytes != chunk.stored_bytes ||
-      header.raw_bytes != chunk.raw_bytes || header.checksum != chunk.checksum) {
+  if (header.type != ref.type || header.codec != ref.codec || header.flags != ref.flags ||
+      header.stored_bytes != ref.stored_bytes || header.raw_bytes != ref.raw_bytes ||
+      header.checksum != ref.checksum) {
     return std::unexpected(Error{
         .code = Errc::corrupt,
-        .detail = fmt::format("{}: the blob here is chunk {}, {} bytes stored, {} raw, not what "
-                              "the manifest says",
-                              where, header.ordinal, header.stored_bytes, header.raw_bytes)});
+        .detail = fmt::format("{}: the blob here has {} bytes stored, {} raw, and is not what the "
+                              "manifest says",
+                              where, header.stored_bytes, header.raw_bytes)});
   }
-  return decode_blob(header, blob.subspan(sizeof header), scratch, where);
+  const auto raw = decoder.decode(header, blob.subspan(sizeof header), scratch, where);
+  if (!raw) return std::unexpected(raw.error());
+  return OpenedBlob{.header = header, .raw = *raw};
 }
 
 }  // namespace sluice::storage

@@ -76,11 +76,12 @@ Result<void> PackWriter::put(std::span<const std::byte> bytes) {
   return file_->append(bytes);
 }
 
-Result<std::uint64_t> PackWriter::append(const EncodedChunk& chunk) {
+Result<std::uint64_t> PackWriter::append(const format::BlobHeader& header,
+                                         std::span<const std::byte> stored) {
   const std::uint64_t offset = file_->size();
-  if (auto ok = put(bytes_of(chunk.header)); !ok) return std::unexpected(std::move(ok.error()));
-  if (auto ok = put(chunk.stored); !ok) return std::unexpected(std::move(ok.error()));
-  entries_.push_back(footer_entry(chunk.header, offset));
+  if (auto ok = put(bytes_of(header)); !ok) return std::unexpected(std::move(ok.error()));
+  if (auto ok = put(stored); !ok) return std::unexpected(std::move(ok.error()));
+  entries_.push_back(footer_entry(header, offset));
   return offset;
 }
 
@@ -99,8 +100,8 @@ Result<void> PackWriter::begin_finish() {
   }
   trailer.digest = digest_.digest();
   if (auto ok = file_->append(trailer.digest); !ok) return ok;
-  ref_ = {.id = to_string(id_), .file_bytes = file_->size(), .digest = trailer.digest};
-  return file_->begin_finish();
+  ref_ = {.id = id_, .file_bytes = file_->size(), .digest = trailer.digest};
+  return file_->begin_finish(trailer.digest);
 }
 
 }  // namespace sluice::storage

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "storage/backup.h"
@@ -22,15 +23,17 @@ class PackWriter {
       IoQueue& queue, Directory shard, const PackId& id, std::array<std::byte, 8> repository);
   PackWriter(std::unique_ptr<BlockFile> file, const PackId& id) noexcept;
 
-  /// Returns the offset of the blob's header.
-  [[nodiscard]] Result<std::uint64_t> append(const EncodedChunk& chunk);
+  /// Returns the offset of the blob's header, which must be complete.
+  [[nodiscard]] Result<std::uint64_t> append(const format::BlobHeader& header,
+                                             std::span<const std::byte> stored);
   /// Whether a blob of `stored_bytes` still belongs in this pack. An empty pack takes any.
   [[nodiscard]] bool has_room_for(std::size_t stored_bytes) const noexcept;
 
   /// Appends footer and trailer and lets the file finish while the queue is dispatched.
   [[nodiscard]] Result<void> begin_finish();
   [[nodiscard]] Result<void> finish() { return file_->finish(); }
-  [[nodiscard]] bool published() const noexcept { return file_->published(); }
+  /// Whether a sync failed and what was written was written again.
+  [[nodiscard]] bool rewritten() const noexcept { return file_->rewritten(); }
   void abandon() noexcept { file_->abandon(); }
 
   /// Of the finished pack. Precondition: begin_finish() succeeded.

@@ -94,6 +94,10 @@ ReadAhead::Taken ReadAhead::take_some(std::size_t count) {
                                                request.offset + request.transferred)}};
 }
 
+void ReadAhead::skip(std::size_t count) {
+  while (count > 0) count -= take_some(count).size;
+}
+
 Result<std::span<const std::byte>> ReadAhead::take(std::size_t count) {
   Taken part = take_some(count);
   if (part.size == count) {

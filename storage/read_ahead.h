@@ -50,6 +50,9 @@ class ReadAhead final : public RequestOwner {
   /// files that could not be opened.
   [[nodiscard]] Result<std::span<const std::byte>> take(std::size_t count);
 
+  /// Passes over the next `count` bytes of the plan, whatever is wrong with them.
+  void skip(std::size_t count);
+
   void completed(Request& request) override;
 
  private:

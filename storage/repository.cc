@@ -7,65 +7,23 @@
 
 #include "storage/begin_backup.h"
 #include "storage/check_backup.h"
+#include "storage/committed_backup.h"
 #include "storage/file_lock.h"
 #include "storage/layout.h"
-#include "storage/leftovers.h"
-#include "storage/manifest.h"
+#include "storage/needed_packs.h"
+#include "storage/removal.h"
 
 namespace sluice::storage {
 namespace {
 
-/// Reads the manifest that HEAD names, from the copy if need be.
-Result<Backup> read_either_manifest(const Layout& layout, const BackupKey& key,
-                                    const format::Digest& digest) {
-  const auto directory = layout.backup(key);
-  if (!directory) return std::unexpected(directory.error());
-  const auto read = [&](std::string_view file) -> Result<Backup> {
-    auto backup = read_manifest(*directory, std::string(file), key, layout.id_prefix());
-    if (backup && backup->manifest_digest != digest) {
-      return std::unexpected(
-          Error{.code = Errc::corrupt,
-                .detail = directory->path_of(file) + ": not the manifest that HEAD names"});
-    }
-    return backup;
-  };
-  auto first = read(name::manifest);
-  if (first) return first;
-  auto copy = read(name::manifest_copy);
-  if (copy) {
-    copy->manifest_damage = std::move(first.error());
-    return copy;
-  }
-  first.error().detail += "; and " + to_string(copy.error());
-  return first;
-}
-
-/// For a HEAD that cannot be read: two manifests, each whole and of this backup, that are the same
-/// are as good a witness. HEAD's own error otherwise.
-Result<Backup> read_both_manifests(const Layout& layout, const BackupKey& key, Error head_error) {
-  const auto directory = layout.backup(key);
-  if (!directory) return std::unexpected(directory.error());
-  const auto read = [&](std::string_view file) {
-    return read_manifest(*directory, std::string(file), key, layout.id_prefix());
-  };
-  auto backup = read(name::manifest);
-  const auto copy = read(name::manifest_copy);
-  for (const Result<Backup>* each : {&std::as_const(backup), &copy}) {
-    if (!*each) head_error.detail += "; and " + to_string(each->error());
-  }
-  const bool agree = backup && copy && backup->manifest_digest == copy->manifest_digest;
-  // A state that is unknown here is no damage: a newer program knows what it means.
-  if (!agree || head_error.code == Errc::unsupported_format)
-    return std::unexpected(std::move(head_error));
-  backup->head_damage = std::move(head_error);
-  return backup;
-}
-
 BackupInfo describe(Backup backup) {
+  const auto own = parse_backup_id(backup.key.id);
   BackupInfo info{.key = std::move(backup.key),
+                  .parent = backup.parent,
                   .started_at_ms = 0,
                   .raw_bytes = backup.raw_bytes,
                   .stored_bytes = backup.stored_bytes,
+                  .new_bytes = backup.new_bytes,
                   .pack_file_bytes = 0,
                   .packs = static_cast<std::uint32_t>(backup.packs.size()),
                   .chunks = backup.chunks.size(),
@@ -73,45 +31,18 @@ BackupInfo describe(Backup backup) {
                   .damage = {},
                   .manifest_damage = std::move(backup.manifest_damage),
                   .head_damage = std::move(backup.head_damage)};
-  for (const PackRef& pack : backup.packs) info.pack_file_bytes += pack.file_bytes;
+  for (const PackRef& pack : backup.packs) {
+    if (pack.id.backup == own) info.pack_file_bytes += pack.file_bytes;
+  }
   return info;
-}
-
-/// HEAD of a backup that is, or may be, committed. nullopt: it is running, or garbage.
-Result<std::optional<Head>> visible_head(const Layout& layout, const BackupKey& key) {
-  const auto directory = layout.backup(key);
-  if (!directory && directory.error().code == Errc::not_found) return std::nullopt;
-  if (!directory) return std::unexpected(directory.error());
-  if (exists(*directory, std::string(name::removed_head)).value_or(false)) return std::nullopt;
-  auto head = layout.head(key);
-  if (!head && head.error().code == Errc::not_found) return std::nullopt;  // removed meanwhile
-  if (!head || (*head && (*head)->state == HeadState::committed)) return head;
-  if (*head) return std::nullopt;
-  // Again, for HEAD may have got that name since.
-  if (exists(*directory, std::string(name::removed_head)).value_or(true)) return std::nullopt;
-  const bool whole = exists(*directory, std::string(name::manifest)).value_or(false) ||
-                     exists(*directory, std::string(name::manifest_copy)).value_or(false);
-  if (!whole) return std::nullopt;
-  return std::unexpected(
-      Error{.code = Errc::corrupt, .detail = directory->path_of(name::head) + " is missing"});
-}
-
-/// The backup, if it is committed or seems to be. nullopt: it is running, or garbage.
-Result<std::optional<Backup>> read_backup(const Layout& layout, const BackupKey& key) {
-  const auto head = visible_head(layout, key);
-  if (head && !*head) return std::nullopt;
-  auto backup = head ? read_either_manifest(layout, key, (*head)->manifest_digest)
-                     : read_both_manifests(layout, key, head.error());
-  if (backup) return std::optional(*std::move(backup));
-  return std::unexpected(std::move(backup.error()));
 }
 
 /// The first pack that is missing or not of its size. Its bytes are not looked at.
 Result<void> check_packs_exist(const Layout& layout, const Backup& backup) {
   for (const PackRef& pack : backup.packs) {
-    const auto id = parse_pack_id(pack.id).value_or(PackId{});
-    const std::string object = layout.root().path_of(Layout::pack_name(id));
-    const auto size = file_size(layout.root(), Layout::pack_name(id));
+    const std::string name = Layout::pack_name(pack.id);
+    const std::string object = layout.root().path_of(name);
+    const auto size = file_size(layout.root(), name);
     if (!size) return std::unexpected(size.error());
     if (*size == pack.file_bytes) continue;
     return std::unexpected(
@@ -189,8 +120,14 @@ Repository::~Repository() = default;
 const std::string& Repository::id() const noexcept { return layout_->mark().repository_id; }
 const std::string& Repository::path() const noexcept { return layout_->path(); }
 
-Result<std::unique_ptr<BackupWriter>> Repository::begin_backup(std::string_view instance) {
-  return storage::begin_backup(layout_, options_, instance);
+const std::optional<Error>& Repository::mark_damage() const noexcept {
+  return layout_->mark_damage();
+}
+const RepositoryKeys& Repository::keys() const noexcept { return layout_->keys(); }
+
+Result<std::unique_ptr<BackupWriter>> Repository::begin_backup(std::string_view instance,
+                                                               const BeginOptions& begin) {
+  return storage::begin_backup(layout_, options_, instance, begin);
 }
 
 Result<std::vector<BackupInfo>> Repository::list(std::optional<std::string_view> instance) const {
@@ -243,31 +180,40 @@ Result<Backup> Repository::open_backup(const BackupKey& key) const {
       Error{.code = Errc::not_found, .detail = fmt::format("backup {}/{}", key.instance, key.id)});
 }
 
-Result<CheckStats> Repository::check_backup(
-    const Backup& backup, const std::function<void(const Problem&)>& on_problem) const {
+Result<CheckStats> Repository::check_backup(const Backup& backup,
+                                            const std::function<void(const Problem&)>& on_problem,
+                                            const CheckOptions& options) const {
   if (auto ok = layout_->allows(Operation::check); !ok)
     return std::unexpected(std::move(ok.error()));
-  auto queue = IoQueue::open(options_.io, layout_->root().path_of(name::packs));
-  if (!queue) return std::unexpected(std::move(queue.error()));
-  return storage::check_backup(*layout_, **queue, backup, on_problem);
+  return storage::check_backup(layout_, options_.io, backup, on_problem, options);
 }
 
-Result<void> Repository::remove_backup(const BackupKey& key) {
-  if (auto ok = layout_->allows(Operation::gc); !ok) return ok;
+Result<Removed> Repository::remove_backup(const BackupKey& key) {
+  if (auto ok = layout_->allows(Operation::gc); !ok) return std::unexpected(std::move(ok.error()));
   const auto lock =
       FileLock::acquire(layout_->root(), std::string(name::lock), repository_lock_patience);
   if (!lock) return std::unexpected(lock.error());
   const auto directory = layout_->backup(key);
   if (!directory) return std::unexpected(directory.error());
+  const auto busy = [&](std::string why) {
+    return std::unexpected(Error{
+        .code = Errc::busy, .detail = fmt::format("backup {}/{} {}", key.instance, key.id, why)});
+  };
   const auto head = layout_->head(key);
-  if (head && *head && (*head)->state == HeadState::running) {
-    return std::unexpected(
-        Error{.code = Errc::busy,
-              .detail = fmt::format("backup {}/{} is not committed", key.instance, key.id)});
-  }
-  if (auto ok = mark_removed(*layout_, key); !ok) return ok;
+  if (head && *head && (*head)->state == HeadState::running) return busy("is not committed");
+  const auto child = live_child(*layout_, parse_backup_id(key.id).value_or(BackupId{}));
+  if (!child) return std::unexpected(child.error());
+  if (*child)
+    return busy(fmt::format("is what {}/{} builds on, which is being written", (*child)->instance,
+                            (*child)->id));
+  if (auto ok = mark_removed(*layout_, key); !ok) return std::unexpected(std::move(ok.error()));
   if (options_.on_step) options_.on_step("remove_marked");
-  return remove_backup_files(*layout_, key);
+  auto cleared = remove_backup_files(*layout_, {key}, options_.on_step);
+  if (!cleared) return std::unexpected(std::move(cleared.error()));
+  return Removed{.packs = cleared->packs,
+                 .bytes = cleared->bytes,
+                 .kept_packs = cleared->kept_packs,
+                 .kept_because = std::move(cleared->kept_because)};
 }
 
 }  // namespace sluice::storage

@@ -48,7 +48,7 @@ struct CheckOptions {
 };
 
 struct CheckStats {
-  std::uint64_t bytes = 0;      ///< Of packs, read and checked. Once each, deltas' bases twice.
+  std::uint64_t bytes = 0;      ///< Of packs, read and checked.
   std::uint64_t raw_bytes = 0;  ///< Of chunks, decoded and checked.
   std::uint64_t chunks = 0;
   std::uint32_t packs = 0;
@@ -99,8 +99,8 @@ class Repository {
   /// Errors: bad_name; busy when a live writer backs up the same instance (the detail names its
   /// host and pid) or holds the repository's lock for more than 30 s; unsupported_feature;
   /// not_found when the parent is not a committed backup, HEAD's own error when it cannot be read.
-  [[nodiscard]] Result<std::unique_ptr<BackupWriter>> begin_backup(
-      std::string_view instance, const BeginOptions& begin = {});
+  [[nodiscard]] Result<std::unique_ptr<BackupWriter>> begin_backup(std::string_view instance,
+                                                                   const BeginOptions& begin = {});
 
   /// Committed backups, oldest first, of one instance or of all. Damaged ones are listed with what
   /// is wrong: HEAD and manifests are read, packs only looked for. Fails only when a directory

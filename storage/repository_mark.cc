@@ -14,6 +14,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view magic = "sluice-repository";
+constexpr std::string_view no_cipher = "none";
 constexpr std::array<std::string_view, operation_count> operation_names{"read", "write", "gc",
                                                                         "check"};
 
@@ -47,6 +48,51 @@ int version_number(const json::object& root, std::string_view field) {
   return -1;
 }
 
+/// Text of a field, empty when it is none.
+std::string_view text_field(const json::object& root, std::string_view field) {
+  const json::value* value = root.if_contains(field);
+  return value != nullptr && value->is_string() ? std::string_view(value->get_string()) : "";
+}
+
+Result<void> parse_version(const json::object& root, std::string_view object,
+                           RepositoryMark& mark) {
+  if (text_field(root, "magic") != magic) return corrupt(object, "not the mark of a repository");
+  const int major = version_number(root, "format_major");
+  const int minor = version_number(root, "format_minor");
+  if (major < 0 || minor < 0) return corrupt(object, "no format version");
+  if (major != format::version_major) {
+    return std::unexpected(
+        Error{.code = Errc::unsupported_format,
+              .detail = fmt::format("{}: format {}.{}, this program reads {}.x", object, major,
+                                    minor, format::version_major)});
+  }
+  if (minor < format::version_minor) {
+    return std::unexpected(
+        Error{.code = Errc::unsupported_format,
+              .detail = fmt::format("{}: made by an older sluice (format {}.{}), which this one no "
+                                    "longer reads; export its backups with that version",
+                                    object, major, minor)});
+  }
+  mark.major = static_cast<unsigned>(major);
+  mark.minor = static_cast<unsigned>(minor);
+  return {};
+}
+
+Result<void> parse_secret(const json::object& root, std::string_view object, RepositoryMark& mark) {
+  const json::value* cipher = root.if_contains("cipher");
+  if (cipher == nullptr || !cipher->is_string()) return corrupt(object, "no cipher");
+  if (std::string_view(cipher->get_string()) != no_cipher) {
+    return std::unexpected(Error{.code = Errc::unsupported_feature,
+                                 .detail = fmt::format("{}: cipher \"{}\"", object,
+                                                       std::string_view(cipher->get_string()))});
+  }
+  std::array<std::byte, 16> id{};
+  if (!from_hex(text_field(root, "repository_id"), id)) return corrupt(object, "no repository id");
+  mark.repository_id = to_hex(id);
+  if (!from_hex(text_field(root, "secret"), mark.secret)) return corrupt(object, "no secret");
+  return {};
+}
+
 }  // namespace
 
 std::string_view to_string(Operation operation) noexcept {
@@ -64,6 +110,8 @@ std::string serialize(const RepositoryMark& mark) {
                           {"repository_id", mark.repository_id},
                           {"format_major", mark.major},
                           {"format_minor", mark.minor},
+                          {"secret", to_hex(mark.secret)},
+                          {"cipher", no_cipher},
                           {"required_features", std::move(required)}};
   return seal(json::serialize(root));
 }
@@ -76,29 +124,12 @@ Result<RepositoryMark> parse_mark(std::string_view sealed, std::string_view obje
   const json::object* root = bad ? nullptr : root_value.if_object();
   if (root == nullptr) return corrupt(object, "not a JSON object");
 
-  const json::value* found = root->if_contains("magic");
-  if (found == nullptr || !found->is_string() || found->get_string() != magic)
-    return corrupt(object, "not the mark of a repository");
-  const int major = version_number(*root, "format_major");
-  const int minor = version_number(*root, "format_minor");
-  if (major < 0 || minor < 0) return corrupt(object, "no format version");
-  if (major != format::version_major) {
-    return std::unexpected(
-        Error{.code = Errc::unsupported_format,
-              .detail = fmt::format("{}: format {}.{}, this program reads {}.x", object, major,
-                                    minor, format::version_major)});
-  }
-  RepositoryMark mark{.repository_id = {},
-                      .major = static_cast<unsigned>(major),
-                      .minor = static_cast<unsigned>(minor),
-                      .required = {}};
-  std::array<std::byte, 16> id{};
-  found = root->if_contains("repository_id");
-  if (found == nullptr || !found->is_string() || !from_hex(found->get_string(), id))
-    return corrupt(object, "no repository id");
-  mark.repository_id = to_hex(id);
-
-  found = root->if_contains("required_features");
+  RepositoryMark mark;
+  if (auto ok = parse_version(*root, object, mark); !ok)
+    return std::unexpected(std::move(ok.error()));
+  if (auto ok = parse_secret(*root, object, mark); !ok)
+    return std::unexpected(std::move(ok.error()));
+  const json::value* found = root->if_contains("required_features");
   if (found == nullptr || !found->is_object()) return corrupt(object, "no required features");
   for (std::size_t i = 0; i < operation_count; ++i) {
     auto features = parse_features(found->get_object(), operation_names[i], object);
@@ -106,6 +137,10 @@ Result<RepositoryMark> parse_mark(std::string_view sealed, std::string_view obje
     mark.required[i] = *std::move(features);
   }
   return mark;
+}
+
+bool is_damage(const Error& error) noexcept {
+  return error.code != Errc::unsupported_format && error.code != Errc::unsupported_feature;
 }
 
 Result<void> check_features(const RepositoryMark& mark, Operation operation,

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "storage/error.h"
+#include "storage/identity.h"
 
 namespace sluice::storage {
 
@@ -20,6 +22,7 @@ struct RepositoryMark {
   std::string repository_id;  ///< 32 lower-case hex digits, random.
   unsigned major = 0;
   unsigned minor = 0;
+  RepositorySecret secret{};
   /// By Operation: features that one must know to do it.
   std::array<std::vector<std::string>, operation_count> required;
 };
@@ -28,8 +31,12 @@ struct RepositoryMark {
 [[nodiscard]] std::string serialize(const RepositoryMark& mark);
 
 /// Reads a sealed FORMAT. Fields that are unknown here are ignored.
-/// Errors: truncated, checksum_mismatch, corrupt; unsupported_format when the major is another.
+/// Errors: truncated, checksum_mismatch, corrupt; unsupported_format when the major is another or
+/// the minor too old; unsupported_feature for a cipher.
 [[nodiscard]] Result<RepositoryMark> parse_mark(std::string_view sealed, std::string_view object);
+
+/// Whether the error says that the bytes are bad, not that they are of another program.
+[[nodiscard]] bool is_damage(const Error& error) noexcept;
 
 /// Errc::unsupported_feature, naming it, when `operation` requires one unknown here.
 [[nodiscard]] Result<void> check_features(const RepositoryMark& mark, Operation operation,

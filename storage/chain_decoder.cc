@@ -1,0 +1,87 @@
+#include "storage/chain_decoder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "storage/delta.h"
+#include "storage/identity.h"
+#include "storage/pack_reader.h"
+
+namespace sluice::storage {
+namespace {
+
+std::span<std::byte> whole_chunk(std::vector<std::byte>& buffer) {
+  if (buffer.empty()) buffer.resize(format::chunk_raw_bytes_max);
+  return buffer;
+}
+
+bool lies_in(std::span<const std::byte> part, const std::vector<std::byte>& buffer) noexcept {
+  return !part.empty() && !buffer.empty() && std::less_equal<>()(buffer.data(), part.data()) &&
+         std::less<>()(part.data(), buffer.data() + buffer.size());
+}
+
+std::unexpected<Error> corrupt(std::string_view where, std::string_view what) {
+  return std::unexpected(
+      Error{.code = Errc::corrupt, .detail = fmt::format("{}: {}", where, what)});
+}
+
+}  // namespace
+
+std::span<std::byte> ChainDecoder::spare(const Made& made) {
+  return whole_chunk(lies_in(made.raw, first_) ? second_ : first_);
+}
+
+Result<void> ChainDecoder::apply(std::span<const std::byte> text, Made& made,
+                                 std::string_view where) {
+  const auto facts = read_delta_facts(text, where);
+  if (!facts) return std::unexpected(facts.error());
+  if (facts->base != first_half(made.identity))
+    return corrupt(where, "delta against another chunk than the blobs before it make");
+  const auto result = apply_delta(text, made.raw, spare(made), where);
+  if (!result) return std::unexpected(result.error());
+  made.raw = *result;
+  return {};
+}
+
+Result<ChainDecoder::Made> ChainDecoder::make(const Backup& backup, std::uint32_t ordinal,
+                                              unsigned blobs_max, const Fetch& fetch) {
+  const ChunkRef& chunk = backup.chunks[ordinal];
+  const auto blobs = backup.blobs_of(ordinal);
+  const std::size_t count = std::min<std::size_t>(blobs.size(), std::max(blobs_max, 1U));
+  Made made;
+  std::string where;
+  for (std::size_t link = 0; link < count; ++link) {
+    const BlobRef& blob = blobs[link];
+    where = place_of(fmt::format("pack {}", to_string(backup.packs[blob.pack].id)), ordinal, chunk,
+                     link, blob);
+    const auto bytes = fetch(link);
+    if (!bytes) {
+      return std::unexpected(Error{.code = bytes.error().code,
+                                   .detail = fmt::format("{}: {}", where, bytes.error().detail)});
+    }
+    const auto opened =
+        open_blob(*bytes, blob, decoder_, whole_chunk(link == 0 ? first_ : text_), where);
+    if (!opened) return std::unexpected(opened.error());
+    if (link > 0) {
+      if (auto ok = apply(opened->raw, made, where); !ok)
+        return std::unexpected(std::move(ok.error()));
+    } else {
+      made.raw = opened->raw;
+      if (count > 1 && !lies_in(made.raw, first_)) {  // the next fetch may overwrite it
+        std::ranges::copy(made.raw, first_.begin());
+        made.raw = std::span(first_).first(made.raw.size());
+      }
+    }
+    made.identity = opened->header.identity;
+  }
+  if (count < blobs.size()) return made;
+  if (made.raw.size() != chunk.raw_bytes)
+    return corrupt(where,
+                   fmt::format("chunk of {} bytes, expected {}", made.raw.size(), chunk.raw_bytes));
+  if (first_half(made.identity) != chunk.identity)
+    return corrupt(where, "the chunk here is not the one that the manifest names");
+  return made;
+}
+
+}  // namespace sluice::storage

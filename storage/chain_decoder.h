@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "storage/backup.h"
+#include "storage/chunk_codec.h"
+#include "storage/error.h"
+
+namespace sluice::storage {
+
+/// Makes the raw bytes of chunks of their blobs: decodes the base and applies the deltas to it.
+///
+/// Checks:  as ChunkReader.
+/// Memory:  4 MiB; 16 MiB once there was a chunk with deltas.
+/// Threads: one at a time.
+class ChainDecoder {
+ public:
+  /// Gives header and stored bytes of the `link`-th blob of the chunk; they must stay valid until
+  /// the next call only.
+  using Fetch = std::function<Result<std::span<const std::byte>>(std::size_t link)>;
+
+  struct Made {
+    std::span<const std::byte> raw;  ///< Here or in what was fetched last; until the next call.
+    format::Identity identity{};     ///< As the last blob says.
+  };
+
+  /// Of the first `blobs_max` blobs of the chunk, or as many as there are; one at least.
+  [[nodiscard]] Result<Made> make(const Backup& backup, std::uint32_t ordinal, unsigned blobs_max,
+                                  const Fetch& fetch);
+
+ private:
+  Result<void> apply(std::span<const std::byte> text, Made& made, std::string_view where);
+  std::span<std::byte> spare(const Made& made);  // a buffer that `made` does not lie in
+
+  BlobDecoder decoder_;
+  std::vector<std::byte> text_;  // of a delta; the buffers are made when first used
+  std::vector<std::byte> first_;
+  std::vector<std::byte> second_;
+};
+
+}  // namespace sluice::storage

@@ -1,0 +1,115 @@
+#include "storage/committed_backup.h"
+
+#include <string>
+#include <utility>
+
+namespace sluice::storage {
+namespace {
+
+/// A manifest of either kind, and what was wrong on the way to it.
+template <class Manifest>
+struct Witnessed {
+  Manifest manifest;
+  std::optional<Error> manifest_damage;
+  std::optional<Error> head_damage;
+};
+
+/// The manifest that HEAD names, from the copy if need be.
+template <class Manifest, class Read>
+Result<Witnessed<Manifest>> read_either(const Directory& directory, const format::Digest& digest,
+                                        Read read) {
+  const auto read_named = [&](std::string_view file) -> Result<Manifest> {
+    Result<Manifest> manifest = read(file);
+    if (manifest && manifest->manifest_digest != digest) {
+      return std::unexpected(
+          Error{.code = Errc::corrupt,
+                .detail = directory.path_of(file) + ": not the manifest that HEAD names"});
+    }
+    return manifest;
+  };
+  auto first = read_named(name::manifest);
+  if (first) return Witnessed<Manifest>{*std::move(first), {}, {}};
+  auto copy = read_named(name::manifest_copy);
+  if (copy) return Witnessed<Manifest>{*std::move(copy), std::move(first.error()), {}};
+  first.error().detail += "; and " + to_string(copy.error());
+  return std::unexpected(std::move(first.error()));
+}
+
+/// For a HEAD that cannot be read: two manifests, each whole and of this backup, that are the same
+/// are as good a witness. HEAD's own error otherwise.
+template <class Manifest, class Read>
+Result<Witnessed<Manifest>> read_both(Error head_error, Read read) {
+  Result<Manifest> manifest = read(name::manifest);
+  Result<format::Digest> copy_digest = format::Digest{};
+  {
+    const Result<Manifest> copy = read(name::manifest_copy);
+    if (copy)
+      copy_digest = copy->manifest_digest;
+    else
+      copy_digest = std::unexpected(copy.error());
+  }
+  if (!manifest) head_error.detail += "; and " + to_string(manifest.error());
+  if (!copy_digest) head_error.detail += "; and " + to_string(copy_digest.error());
+  const bool agree = manifest && copy_digest && manifest->manifest_digest == *copy_digest;
+  // A state that is unknown here is no damage: a newer program knows what it means.
+  if (!agree || head_error.code == Errc::unsupported_format)
+    return std::unexpected(std::move(head_error));
+  return Witnessed<Manifest>{*std::move(manifest), {}, std::move(head_error)};
+}
+
+/// `read_file` is read_manifest() or what reads less of it.
+template <class Manifest, class ReadFile>
+Result<std::optional<Witnessed<Manifest>>> read_witnessed(const Layout& layout,
+                                                          const BackupKey& key,
+                                                          ReadFile read_file) {
+  const auto head = visible_head(layout, key);
+  if (head && !*head) return std::nullopt;
+  const auto directory = layout.backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  const auto read = [&](std::string_view file) {
+    return read_file(*directory, std::string(file), key, layout.id_prefix());
+  };
+  auto found = head ? read_either<Manifest>(*directory, (*head)->manifest_digest, read)
+                    : read_both<Manifest>(head.error(), read);
+  if (!found) return std::unexpected(std::move(found.error()));
+  return std::optional(*std::move(found));
+}
+
+}  // namespace
+
+Result<std::optional<Head>> visible_head(const Layout& layout, const BackupKey& key) {
+  const auto directory = layout.backup(key);
+  if (!directory && directory.error().code == Errc::not_found) return std::nullopt;
+  if (!directory) return std::unexpected(directory.error());
+  if (exists(*directory, std::string(name::removed_head)).value_or(false)) return std::nullopt;
+  auto head = layout.head(key);
+  if (!head && head.error().code == Errc::not_found) return std::nullopt;  // removed meanwhile
+  if (!head || (*head && (*head)->state == HeadState::committed)) return head;
+  if (*head) return std::nullopt;
+  // Again, for HEAD may have got that name since.
+  if (exists(*directory, std::string(name::removed_head)).value_or(true)) return std::nullopt;
+  const bool whole = exists(*directory, std::string(name::manifest)).value_or(false) ||
+                     exists(*directory, std::string(name::manifest_copy)).value_or(false);
+  if (!whole) return std::nullopt;
+  return std::unexpected(
+      Error{.code = Errc::corrupt, .detail = directory->path_of(name::head) + " is missing"});
+}
+
+Result<std::optional<Backup>> read_backup(const Layout& layout, const BackupKey& key) {
+  auto found = read_witnessed<Backup>(layout, key, read_manifest);
+  if (!found) return std::unexpected(std::move(found.error()));
+  if (!*found) return std::nullopt;
+  Backup backup = std::move((*found)->manifest);
+  backup.manifest_damage = std::move((*found)->manifest_damage);
+  backup.head_damage = std::move((*found)->head_damage);
+  return std::optional(std::move(backup));
+}
+
+Result<std::optional<ManifestPacks>> read_backup_packs(const Layout& layout, const BackupKey& key) {
+  auto found = read_witnessed<ManifestPacks>(layout, key, read_manifest_packs);
+  if (!found) return std::unexpected(std::move(found.error()));
+  if (!*found) return std::nullopt;
+  return std::optional(std::move((*found)->manifest));
+}
+
+}  // namespace sluice::storage

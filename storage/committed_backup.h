@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+
+#include "storage/backup.h"
+#include "storage/error.h"
+#include "storage/head.h"
+#include "storage/layout.h"
+#include "storage/manifest.h"
+
+namespace sluice::storage {
+
+/// HEAD of a backup that is, or may be, committed. nullopt: it is running, being removed, or
+/// garbage. Errors: those of a HEAD that is damaged or lost.
+[[nodiscard]] Result<std::optional<Head>> visible_head(const Layout& layout, const BackupKey& key);
+
+/// The backup, if it is committed or seems to be. nullopt: as visible_head(). Takes the manifest
+/// that HEAD names, from the copy if need be; both of them where HEAD is bad.
+[[nodiscard]] Result<std::optional<Backup>> read_backup(const Layout& layout, const BackupKey& key);
+
+/// The same, but only what it says of packs.
+[[nodiscard]] Result<std::optional<ManifestPacks>> read_backup_packs(const Layout& layout,
+                                                                     const BackupKey& key);
+
+}  // namespace sluice::storage

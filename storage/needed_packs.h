@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <set>
+
+#include "storage/backup_id.h"
+#include "storage/error.h"
+#include "storage/layout.h"
+
+namespace sluice::storage {
+
+/// Packs that listed backups name.
+struct NeededPacks {
+  std::set<PackId> packs;
+  /// Why there may be more: a backup whose manifests cannot be read, or a live writer that builds
+  /// on one that is not listed. Then nothing may be given up.
+  std::optional<Error> unknown;
+};
+
+/// Reads the packs of every listed backup. Of the packs, only those of backups in `of` are kept.
+/// Precondition: the repository's lock is held, so no backup begins.
+/// Memory: 24 bytes a pack that is kept, and the packs of one manifest.
+/// Errors: of a listing.
+[[nodiscard]] Result<NeededPacks> needed_packs(const Layout& layout, const std::set<BackupId>& of);
+
+/// The key of a backup that is being written by a live writer and builds on `parent`, if any.
+/// Precondition: the repository's lock is held.
+[[nodiscard]] Result<std::optional<BackupKey>> live_child(const Layout& layout,
+                                                          const BackupId& parent);
+
+}  // namespace sluice::storage

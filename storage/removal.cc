@@ -1,0 +1,249 @@
+#include "storage/removal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "storage/needed_packs.h"
+#include "storage/tombstone.h"
+
+namespace sluice::storage {
+namespace {
+
+/// The pack that the file `entry` is or, under a temporary name, was to become.
+std::optional<PackId> pack_of(std::string_view entry) {
+  const std::string prefix = temporary_name("");
+  if (entry.starts_with(prefix)) entry.remove_prefix(prefix.size());
+  return parse_pack_id(entry);
+}
+
+/// Whether other backups may name packs of this one: not of one that was never committed.
+Result<bool> may_be_shared(const Layout& layout, const BackupKey& key) {
+  const auto directory = layout.backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  const auto text = read_text(*directory, std::string(name::removed_head), format::text_bytes_max);
+  if (!text && text.error().code == Errc::not_found) return false;
+  if (!text) return true;
+  const auto head = parse_head(*text, directory->path_of(name::removed_head));
+  return !head || head->state != HeadState::running;
+}
+
+/// Ids, by what becomes of their packs.
+struct Ids {
+  std::set<BackupId> present;  // have a directory
+  std::set<BackupId> kept;     // have one that stays
+  std::set<BackupId> own;      // being removed, never committed
+  std::set<BackupId> shared;   // being removed, were committed
+  std::set<BackupId> buried;   // have a tombstone and no directory
+};
+
+Result<Ids> sort_ids(const Layout& layout, const std::vector<BackupKey>& backups) {
+  Ids ids;
+  const auto instances = layout.instances();
+  if (!instances) return std::unexpected(instances.error());
+  for (const std::string& instance : *instances) {
+    const auto found = layout.backup_ids(instance);
+    if (!found) return std::unexpected(found.error());
+    for (const BackupId& id : *found) {
+      ids.present.insert(id);
+      const BackupKey key{.instance = instance, .id = to_string(id)};
+      if (std::ranges::find(backups, key) != backups.end()) continue;
+      const auto removed = is_marked_removed(layout, key);
+      if (!removed) return std::unexpected(removed.error());
+      if (!*removed) ids.kept.insert(id);
+    }
+  }
+  for (const BackupKey& key : backups) {
+    const auto shared = may_be_shared(layout, key);
+    if (!shared) return std::unexpected(shared.error());
+    const BackupId id = parse_backup_id(key.id).value_or(BackupId{});
+    (*shared ? ids.shared : ids.own).insert(id);
+  }
+  const auto buried = buried_ids(layout);
+  if (!buried) return std::unexpected(buried.error());
+  for (const BackupId& id : *buried) {
+    if (!ids.present.contains(id)) ids.buried.insert(id);
+  }
+  return ids;
+}
+
+/// Judges packs and removes what nobody needs.
+class PackSweep {
+ public:
+  PackSweep(const Layout& layout, Ids ids, Cleared& cleared)
+      : layout_(layout), ids_(std::move(ids)), cleared_(cleared) {}
+
+  Result<void> run();
+  /// Writes the tombstones that are needed and removes those that are not any more.
+  Result<void> settle_tombstones(const AtStep& at_step);
+
+ private:
+  enum class Fate : std::uint8_t { keep, needed, remove, stray };
+
+  Result<void> survey();
+  [[nodiscard]] Fate judge(const PackId& pack, bool is_temporary) const;
+  Result<void> sweep_shard(const Directory& shard);
+
+  const Layout& layout_;
+  Ids ids_;
+  Cleared& cleared_;
+  bool surveyed_ = false;
+  NeededPacks needed_;
+  std::set<BackupId> remaining_;  // ids of which a pack stays because it is needed
+};
+
+/// Only when it matters: it reads every manifest.
+Result<void> PackSweep::survey() {
+  if (std::ranges::includes(ids_.kept, ids_.shared)) return {};
+  std::set<BackupId> of = ids_.shared;
+  of.insert(ids_.buried.begin(), ids_.buried.end());
+  auto needed = needed_packs(layout_, of);
+  if (!needed) return std::unexpected(std::move(needed.error()));
+  needed_ = *std::move(needed);
+  surveyed_ = true;
+  cleared_.kept_because = needed_.unknown;
+  return {};
+}
+
+PackSweep::Fate PackSweep::judge(const PackId& pack, bool is_temporary) const {
+  const BackupId& id = pack.backup;
+  if (ids_.kept.contains(id)) return Fate::keep;
+  const bool shared = ids_.shared.contains(id) || (surveyed_ && ids_.buried.contains(id));
+  if (shared) {
+    if (is_temporary) return Fate::remove;
+    return needed_.unknown || needed_.packs.contains(pack) ? Fate::needed : Fate::remove;
+  }
+  if (ids_.own.contains(id)) return Fate::remove;
+  return ids_.present.contains(id) || ids_.buried.contains(id) ? Fate::keep : Fate::stray;
+}
+
+Result<void> PackSweep::sweep_shard(const Directory& shard) {
+  const auto entries = list_directory(shard);
+  if (!entries) return std::unexpected(entries.error());
+  bool changed = false;
+  for (const std::string& entry : *entries) {
+    const auto pack = pack_of(entry);
+    if (!pack) continue;  // not ours: left alone
+    switch (judge(*pack, is_temporary_name(entry))) {
+      case Fate::keep: continue;
+      case Fate::stray: ++cleared_.stray_packs; continue;
+      case Fate::needed:
+        ++cleared_.kept_packs;
+        remaining_.insert(pack->backup);
+        continue;
+      case Fate::remove: break;
+    }
+    if (const auto file = open_for_reading(shard, entry))
+      cleared_.bytes += size_of(*file, entry).value_or(0);
+    if (auto ok = remove_file(shard, entry); !ok) return ok;
+    ++cleared_.packs;
+    changed = true;
+  }
+  return changed ? sync_directory(shard) : Result<void>();
+}
+
+Result<void> PackSweep::run() {
+  if (auto ok = survey(); !ok) return ok;
+  for (unsigned shard = 0; shard < format::shard_count; ++shard) {
+    const auto directory = layout_.shard(shard);
+    if (!directory) return std::unexpected(directory.error());
+    if (auto ok = sweep_shard(*directory); !ok) return ok;
+  }
+  return {};
+}
+
+Result<void> PackSweep::settle_tombstones(const AtStep& at_step) {
+  if (!surveyed_) return {};
+  for (const BackupId& id : ids_.shared) {
+    if (!remaining_.contains(id)) continue;
+    if (auto ok = bury(layout_, id); !ok) return ok;
+    if (at_step) at_step("tombstone_written");
+  }
+  std::vector<BackupId> done;
+  for (const auto* ids : {&ids_.buried, &ids_.shared}) {
+    for (const BackupId& id : *ids) {
+      if (!remaining_.contains(id) && !ids_.kept.contains(id)) done.push_back(id);
+    }
+  }
+  if (auto ok = remove_tombstones(layout_, done); !ok) return ok;
+  if (at_step) at_step("tombstones_cleared");
+  return {};
+}
+
+/// Before HEAD goes, lest a crash between the two looks like a good backup that lost its HEAD.
+Result<void> remove_manifests(const Layout& layout, const BackupKey& key) {
+  const auto directory = layout.backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  for (const std::string_view file : {name::manifest, name::manifest_copy}) {
+    if (auto ok = remove_file(*directory, std::string(file)); !ok) return ok;
+  }
+  return sync_directory(*directory);
+}
+
+Result<void> remove_directories(const Layout& layout, const std::vector<BackupKey>& keys,
+                                const AtStep& at_step) {
+  for (const BackupKey& key : keys) {
+    const auto instance = layout.instance(key.instance);
+    if (!instance) return std::unexpected(instance.error());
+    if (auto ok = remove_manifests(layout, key); !ok) return ok;
+    if (at_step) at_step("manifests_removed");
+    if (auto ok = remove_directory(*instance, key.id); !ok) return ok;
+    if (auto ok = sync_directory(*instance); !ok) return ok;
+    if (at_step) at_step("directory_removed");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<bool> is_marked_removed(const Layout& layout, const BackupKey& key) {
+  const auto directory = layout.backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  return exists(*directory, std::string(name::removed_head));
+}
+
+// Needs no room, so it works on a full disk.
+Result<bool> rename_head(const Directory& directory) {
+  const int fd = directory.fd.get();
+  const std::string from(name::head);
+  const bool renamed =
+      ::renameat(fd, from.c_str(), fd, std::string(name::removed_head).c_str()) == 0;
+  if (!renamed && errno != ENOENT)
+    return std::unexpected(system_error(errno, "renameat", directory.path_of(from)));
+  if (auto ok = sync_directory(directory); !ok) return std::unexpected(std::move(ok.error()));
+  return renamed;
+}
+
+Result<void> mark_removed(const Layout& layout, const BackupKey& key) {
+  const auto directory = layout.backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  const auto renamed = rename_head(*directory);
+  if (!renamed) return std::unexpected(renamed.error());
+  if (*renamed) return {};
+  auto made = create_text(*directory, std::string(name::removed_head), "");
+  if (!made && made.error().code != std::errc::file_exists) return made;
+  return sync_directory(*directory);
+}
+
+Result<Cleared> remove_backup_files(const Layout& layout, const std::vector<BackupKey>& backups,
+                                    const AtStep& at_step) {
+  Cleared cleared;
+  auto ids = sort_ids(layout, backups);
+  if (!ids) return std::unexpected(std::move(ids.error()));
+  PackSweep sweep(layout, *std::move(ids), cleared);
+  if (auto ok = sweep.run(); !ok) return std::unexpected(std::move(ok.error()));
+  if (at_step) at_step("packs_removed");
+  if (auto ok = sweep.settle_tombstones(at_step); !ok)
+    return std::unexpected(std::move(ok.error()));
+  if (auto ok = remove_directories(layout, backups, at_step); !ok)
+    return std::unexpected(std::move(ok.error()));
+  cleared.backups = backups;
+  return cleared;
+}
+
+}  // namespace sluice::storage
