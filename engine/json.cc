@@ -50,6 +50,7 @@ json::object json_summary(const BackupSummary& summary) {
           {"instance", summary.instance},
           {"repo", summary.repo},
           {"layout", summary.layout},
+          {"order", summary.order.empty() ? json::value(nullptr) : json::value(summary.order)},
           {"compression", summary.compression},
           {"parent", json_optional(summary.parent)},
           {"source",
@@ -91,8 +92,14 @@ std::string to_json(const std::vector<BackupSummary>& backups) {
 std::string to_json(const BackupDetail& detail) {
   boost::json::object object = engine::json_summary(detail.summary);
   object["chunks"] = detail.chunks;
+  object["runs"] = detail.runs;
+  object["fragments"] = detail.fragments;
+  object["chain_depths"] = boost::json::value_from(detail.chain_depths);
   object["packs"] = boost::json::value_from(detail.packs);
   object["pack_file_bytes"] = detail.pack_file_bytes;
+  object["own_packs"] = detail.own_packs;
+  object["own_pack_file_bytes"] = detail.own_pack_file_bytes;
+  object["used_by"] = boost::json::value_from(detail.used_by);
   object["functions"] = detail.functions;
   boost::json::object databases;
   for (const auto& [db, keys] : detail.databases) databases[std::to_string(db)] = keys;

@@ -27,6 +27,7 @@ struct BackupSummary {
   std::string instance;
   std::string repo;
   std::string layout;  ///< "canonical", or "stream": the RDB byte for byte as received.
+  std::string order;   ///< Of keys in canonical layout: "key", or "slot": of a node of a cluster.
   std::string compression;            ///< "lz4", "zstd:3", "none".
   std::optional<std::string> parent;  ///< Id of the backup that its changes are stored against.
   BackupSource source;
@@ -75,7 +76,8 @@ struct BackupOptions {
 /// Errors:     Stage::net when the source refuses or falls silent, Stage::rdb when what it sends is
 ///             malformed, Stage::storage for the repository. After an error nothing is listed.
 /// Durability: on success the backup is on stable storage.
-/// Memory:     in canonical layout options.memory_bytes, in stream layout about 60 MiB, whatever the
+/// Memory:     in canonical layout options.memory_bytes, in stream layout about 60 MiB, whatever
+/// the
 ///             size of the dataset or of a value.
 /// Threads:    blocks the calling thread; one more receives; two more take digests, sort and
 ///             compress.
