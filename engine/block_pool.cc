@@ -2,11 +2,17 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <new>
 
 namespace sluice::engine {
+namespace {
+
+constexpr std::size_t populate_bytes = 256 << 10;  // a multiple of all sizes of blocks
+
+}  // namespace
 
 void MemoryGauge::add(std::size_t bytes) noexcept {
   const std::size_t now = now_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
@@ -47,6 +53,7 @@ Block* BlockPool::take() {
       memory = spare_;
       spare_ = spare_->next;
     } else if (taken_bytes_ < mapped_bytes_) {
+      if (taken_bytes_ == populated_bytes_) populate();
       memory = mapping_ + taken_bytes_;
       taken_bytes_ += block_bytes_;
     }
@@ -54,6 +61,13 @@ Block* BlockPool::take() {
   if (memory == nullptr) return take_large(block_room());
   gauge_.add(block_bytes_);
   return new (memory) Block{.next = nullptr, .room = block_room(), .used = 0};
+}
+
+/// Has the system make some memory at once, which costs half of what it does page by page.
+void BlockPool::populate() noexcept {
+  const std::size_t bytes = std::min(populate_bytes, mapped_bytes_ - populated_bytes_);
+  ::madvise(mapping_ + populated_bytes_, bytes, MADV_POPULATE_WRITE);  // or it comes when touched
+  populated_bytes_ += bytes;
 }
 
 Block* BlockPool::take_large(std::size_t room) {
@@ -99,6 +113,15 @@ void BlockPool::release(Block* list) noexcept {
     } else {
       std::free(block);
     }
+  }
+}
+
+void BlockPool::release_spare() noexcept {
+  const std::lock_guard lock(mutex_);
+  while (spare_ != nullptr) {
+    Block* const block = spare_;
+    spare_ = block->next;
+    ::madvise(block, block_bytes_, MADV_DONTNEED);
   }
 }
 

@@ -82,8 +82,11 @@ class BlockPool {
   void give(Block* list) noexcept;
   /// Takes back a list of blocks whose memory nobody here needs any more: it goes to the system.
   void release(Block* list) noexcept;
+  /// The same with all blocks that were given back so far.
+  void release_spare() noexcept;
 
  private:
+  void populate() noexcept;
   [[nodiscard]] bool is_mapped(const Block* block) const noexcept;
 
   MemoryGauge& gauge_;
@@ -91,8 +94,9 @@ class BlockPool {
   std::size_t mapped_bytes_;
   std::byte* mapping_ = nullptr;
 
-  std::mutex mutex_;             // guards the rest
-  std::size_t taken_bytes_ = 0;  // of the mapping, from the front
+  std::mutex mutex_;                 // guards the rest
+  std::size_t taken_bytes_ = 0;      // of the mapping, from the front
+  std::size_t populated_bytes_ = 0;  // the same, no less
   Block* spare_ = nullptr;
 };
 

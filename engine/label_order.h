@@ -33,8 +33,14 @@ using Label = std::span<const std::byte>;
 
 /// How many leading bytes they share.
 [[nodiscard]] inline std::size_t shared_bytes(Label a, Label b) noexcept {
-  const auto [in_a, in_b] = std::ranges::mismatch(a, b);
-  return static_cast<std::size_t>(in_a - a.begin());
+  const std::size_t common = std::min(a.size(), b.size());
+  std::size_t at = 0;
+  for (; common - at >= sizeof(std::uint64_t); at += sizeof(std::uint64_t)) {
+    const std::uint64_t difference = label_prefix(a.subspan(at)) ^ label_prefix(b.subspan(at));
+    if (difference != 0) return at + static_cast<std::size_t>(std::countl_zero(difference)) / 8;
+  }
+  while (at < common && a[at] == b[at]) ++at;
+  return at;
 }
 
 }  // namespace sluice::engine

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -53,7 +54,9 @@ class PackedRecord {
     return {at_ + label_at(), label_bytes()};
   }
   /// Bytes from the start to the label, and of the label: what reading it takes.
-  [[nodiscard]] std::size_t label_at() const noexcept { return offsets()[flags() & offsets_mask]; }
+  [[nodiscard]] std::size_t label_at() const noexcept {
+    return label_offsets[flags() & offsets_mask];
+  }
   [[nodiscard]] std::size_t label_bytes() const noexcept { return load<std::uint32_t>(0); }
   [[nodiscard]] Record unpack(bool by_slot) const noexcept;
 
@@ -65,11 +68,8 @@ class PackedRecord {
   static constexpr std::uint8_t offsets_mask = expiry | idle | freq | meta;
 
   /// Where the label begins, by flags.
-  [[nodiscard]] static const std::uint8_t* offsets() noexcept {
-    static constexpr std::uint8_t table[16] = {10, 18, 18, 26, 11, 19, 19, 27,
-                                               14, 22, 22, 30, 15, 23, 23, 31};
-    return table;
-  }
+  static constexpr std::array<std::uint8_t, 16> label_offsets = {10, 18, 18, 26, 11, 19, 19, 27,
+                                                                 14, 22, 22, 30, 15, 23, 23, 31};
   template <class Number>
   [[nodiscard]] Number load(std::size_t offset) const noexcept {
     Number number;

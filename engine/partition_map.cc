@@ -25,7 +25,8 @@ PartitionMap::PartitionMap(std::vector<std::vector<std::byte>> borders)
   if (borders_.empty()) return;
   nodes_.push_back({.begin = 0, .end = borders_.size()});
   for (std::size_t node = 0; node < nodes_.size(); ++node) build(node);
-  for (const auto& border : borders_) memory_bytes_ += sizeof border + border.capacity();
+  for (const auto& border : borders_)
+    memory_bytes_ += sizeof(std::vector<std::byte>) + border.capacity();
   memory_bytes_ += nodes_.size() * sizeof(Node) + groups_.size() * (sizeof(Group) + 8);
 }
 

@@ -42,6 +42,7 @@ PartitionSets::PartitionSets(const PartitionOptions& options, std::vector<Fence>
       stage_bytes_(std::min(options.memory_bytes / 8, stage_bytes_max)),
       shelf_(std::max(options.memory_bytes, memory_bytes_min), whole) {
   options_.memory_bytes = std::max(options.memory_bytes, memory_bytes_min);
+  options_.partition_bytes = std::max<std::size_t>(options.partition_bytes, 1);
   thin_out(fences, shelf_.partitions_max());
   for (std::size_t i = 0; i < fences.size();) {
     const std::uint64_t db = fences[i].db;
@@ -256,7 +257,8 @@ Result<void> PartitionSets::finish() {
       ranks_.push_back({.lower = std::move(lower), .partition = &partition});
     }
   }
-  if (shelf_.error()) return std::unexpected(*shelf_.error());
+  shelf_.pool().release_spare();
+  if (const auto& failed = shelf_.error()) return std::unexpected(*failed);
   return {};
 }
 

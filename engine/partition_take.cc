@@ -112,7 +112,7 @@ Result<void> split_partition(const PartitionTake& take, std::atomic<std::uint64_
 }
 
 Result<void> PartitionSets::take(std::size_t index, const PartitionStore::BatchFunction& batch) {
-  if (shelf_.error()) return std::unexpected(*shelf_.error());
+  if (const auto& failed = shelf_.error()) return std::unexpected(*failed);
   const Rank& rank = ranks_[index];
   const PartitionTake take{options_, shelf_, rank.lower.db, *rank.partition, batch};
   auto done = can_sort(take) ? sort_partition(take) : split_partition(take, split_bytes_);

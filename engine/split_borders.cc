@@ -27,7 +27,7 @@ class Sampling {
     const std::size_t memory_bytes = take.options.partition_bytes_max / 4;
     const std::size_t samples = std::clamp<std::size_t>(
         memory_bytes / label_bytes, 2, std::max<std::size_t>(samples_per_part * parts, 2));
-    std::size_t places = static_cast<std::size_t>(take.partition.extents);
+    auto places = static_cast<std::size_t>(take.partition.extents);
     for (const Block* block = take.partition.full; block != nullptr; block = block->next) ++places;
     stride_ = std::max<std::size_t>(places / samples, 1);
     per_place_ = std::max<std::size_t>(samples / std::max<std::size_t>(places, 1), 1);
