@@ -90,9 +90,10 @@ void count(benchmark::State& state, const PartitionStore& store, std::int64_t tu
 void add_with(benchmark::State& state, const PartitionOptions& options) {
   std::int64_t turns = 0;
   for (auto _ : state) {
-    const auto store = filled(options);
+    auto store = filled(options);
     state.PauseTiming();
     count(state, *store, ++turns);
+    store.reset();
     state.ResumeTiming();
   }
 }

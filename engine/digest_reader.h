@@ -13,6 +13,13 @@
 
 namespace sluice::engine {
 
+/// The dataset digest of what was taken in, or why there is none.
+struct DigestOutcome {
+  std::optional<std::string> digest;  ///< docs/digest.md; none when a value cannot be decoded.
+  std::uint64_t undecodable = 0;      ///< Such values.
+  std::string first_problem;          ///< The first of them, its key and why.
+};
+
 /// Takes the dataset digest of records whose bytes pass by, whatever else becomes of them. A value
 /// that cannot be decoded is counted and leaves the dataset without a digest; that is no error,
 /// since its bytes are what the server sent.
@@ -38,6 +45,9 @@ class DigestReader {
   [[nodiscard]] std::uint64_t undecodable() const noexcept { return undecodable_; }
   /// The first value that could not be decoded, its key and why. Empty when there is none.
   [[nodiscard]] const std::string& first_problem() const noexcept { return first_problem_; }
+  [[nodiscard]] DigestOutcome outcome() const {
+    return {.digest = digest(), .undecodable = undecodable_, .first_problem = first_problem_};
+  }
 
  private:
   void fail(const rdb::Error& error);

@@ -3,23 +3,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "engine/digest_reader.h"
 #include "engine/stream_facts.h"
 #include "sluice/result.h"
 
 namespace sluice::engine {
-
-/// The dataset digest of what was taken in, or why there is none.
-struct DigestOutcome {
-  std::optional<std::string> digest;  ///< docs/digest.md; none when a value cannot be decoded.
-  std::uint64_t undecodable = 0;      ///< Such values.
-  std::string first_problem;          ///< The first of them, its key and why.
-};
 
 /// Checks an RDB stream while it arrives and stores it in a backup, in one layout or another.
 class Ingest {

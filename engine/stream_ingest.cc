@@ -26,13 +26,6 @@ Result<void> StreamIngest::feed(std::span<const std::byte> bytes) {
   return store(bytes.first(*taken));
 }
 
-DigestOutcome StreamIngest::digest() const {
-  const DigestReader& reader = digest_.reader();
-  return {.digest = reader.digest(),
-          .undecodable = reader.undecodable(),
-          .first_problem = reader.first_problem()};
-}
-
 Result<void> StreamIngest::finish(const OnProgress& /*on_progress*/,
                                   const std::stop_token& /*stop*/) {
   if (auto ended = parser_.finish(); !ended) return std::unexpected(from_rdb(ended.error(), what_));

@@ -37,7 +37,7 @@ class StreamIngest final : public Ingest {
   [[nodiscard]] const StreamFacts& facts() const noexcept override { return handler_; }
   [[nodiscard]] std::uint64_t bytes() const noexcept override { return parser_.offset(); }
   [[nodiscard]] std::uint64_t trailing_bytes() const noexcept override { return trailing_bytes_; }
-  [[nodiscard]] DigestOutcome digest() const override;
+  [[nodiscard]] DigestOutcome digest() const override { return digest_.reader().outcome(); }
   [[nodiscard]] std::vector<LongValue> long_values() const override {
     return handler_.long_values();
   }

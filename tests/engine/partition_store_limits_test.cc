@@ -104,6 +104,33 @@ TEST(PartitionStoreLimits, SaysThatScratchCannotBeWrittenToSplit) {
   EXPECT_EQ(got.error().code, "scratch_failed");
 }
 
+TEST(PartitionStoreLimits, SortsWithWhateverOptions) {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937_64 random(seed);
+    const auto below = [&](std::size_t limit) {
+      return static_cast<std::size_t>(random() % limit);
+    };
+    auto records = numbered(1 + below(8000), below(60), std::string(below(3) * 10, 'k'));
+    for (OwnedRecord& record : records) {
+      record.db = below(4) == 0 ? 0 : 5;
+      if (below(100) == 0) record.value.assign(below(40'000), 'v');
+    }
+    if (seed % 3 == 0) std::ranges::sort(records, {}, &OwnedRecord::key);
+    std::vector<Fence> fences;
+    for (std::size_t i = below(50); i > 0; --i) {
+      fences.push_back({.db = 5, .label = bytes_of(records[below(records.size())].key)});
+    }
+    std::ranges::sort(fences, {}, &Fence::label);
+    expect_sorted({.memory_bytes = below(1 << 20),
+                   .partition_bytes = 1 + below(40'000),
+                   .partition_bytes_max = below(100'000),
+                   .by_slot = seed % 2 == 0,
+                   .expected_bytes = below(2) * below(10 << 20)},
+                  records, fences);
+  }
+}
+
 /// What the process takes; 0 where a sanitizer takes most of it.
 std::size_t resident_bytes() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

@@ -60,12 +60,12 @@ TEST_F(StreamIngestTest, StoresTheStreamByteForByteHoweverItIsFed) {
       rdb_record("c", std::string(90'000, 'c')) + rdb_record("d", std::string(1'040'000, 'd')));
   for (const std::size_t step : {std::size_t{7'919}, std::size_t{1} << 20, rdb.size()}) {
     auto writer = begin();
-    StreamIngest ingest(*writer, "test");
+    StreamIngest ingest(*writer, {}, "test");
     for (std::size_t at = 0; at < rdb.size(); at += step) {
       const auto fed = ingest.feed(bytes(std::string_view(rdb).substr(at, step)));
       ASSERT_TRUE(fed.has_value()) << fed.error().message;
     }
-    ASSERT_TRUE(ingest.finish().has_value());
+    ASSERT_TRUE(ingest.finish({}, {}).has_value());
     EXPECT_EQ(ingest.facts().keys(), 4u);
     const std::vector<LongValue> long_values{{.record = 1, .value_bytes = 3'000'005}};
     EXPECT_EQ(ingest.facts().long_values(), long_values);
@@ -78,10 +78,10 @@ TEST_F(StreamIngestTest, StoresTheStreamByteForByteHoweverItIsFed) {
 TEST_F(StreamIngestTest, LeavesOutWhatFollowsTheEnd) {
   const std::string rdb = rdb_stream(rdb_record("k", "v"));
   auto writer = begin();
-  StreamIngest ingest(*writer, "test");
+  StreamIngest ingest(*writer, {}, "test");
   ASSERT_TRUE(ingest.feed(bytes(rdb + "*1\r\n")).has_value());
   ASSERT_TRUE(ingest.feed(bytes("$4\r\nPING\r\n")).has_value());
-  ASSERT_TRUE(ingest.finish().has_value());
+  ASSERT_TRUE(ingest.finish({}, {}).has_value());
   EXPECT_EQ(ingest.trailing_bytes(), 14u);
   EXPECT_EQ(read_back(writer->commit("{}")->key), rdb);
 }
@@ -90,16 +90,16 @@ TEST_F(StreamIngestTest, RefusesAStreamThatEndsEarlyOrIsDamaged) {
   const std::string rdb = rdb_stream(rdb_record("k", "v"));
   {
     auto writer = begin();
-    StreamIngest ingest(*writer, "the snapshot");
+    StreamIngest ingest(*writer, {}, "the snapshot");
     ASSERT_TRUE(ingest.feed(bytes(std::string_view(rdb).substr(0, rdb.size() - 1))).has_value());
-    const auto ended = ingest.finish();
+    const auto ended = ingest.finish({}, {});
     ASSERT_FALSE(ended.has_value());
     EXPECT_EQ(ended.error().code, "truncated");
   }
   std::string damaged = rdb;
   damaged[rdb.size() - 10] ^= 1;  // the value: only the checksum can tell
   auto writer = begin();
-  StreamIngest ingest(*writer, "the snapshot");
+  StreamIngest ingest(*writer, {}, "the snapshot");
   const auto fed = ingest.feed(bytes(damaged));
   ASSERT_FALSE(fed.has_value());
   EXPECT_EQ(fed.error().code, "checksum_mismatch");

@@ -127,7 +127,7 @@ TEST(DigestReader, FindsThatAManifestHasAnotherDigest) {
   ASSERT_EQ(feed(facts, rdb_record("a", "1")), "");
   Manifest manifest;
   EXPECT_EQ(difference(manifest, facts.digest()), std::nullopt);  // has none
-  take_digest(manifest, facts.digest());
+  take_digest(manifest, facts.digest().outcome());
   EXPECT_EQ(difference(manifest, facts.digest()), std::nullopt);
   manifest.digest->back() = manifest.digest->back() == '0' ? '1' : '0';
   EXPECT_TRUE(difference(manifest, facts.digest()).has_value());
