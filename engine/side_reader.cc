@@ -9,7 +9,7 @@ namespace sluice::engine {
 
 Result<std::span<const std::byte>> SideReader::read(std::uint32_t ordinal) {
   if (!reader_) {
-    auto reader = storage::ChunkReader::open(repository_, backup_, 0, 0);
+    auto reader = storage::ChunkReader::open_single(repository_, backup_);
     if (!reader) return std::unexpected(from_storage(reader.error()));
     reader_ = *std::move(reader);
   }

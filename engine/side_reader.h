@@ -15,7 +15,7 @@ namespace sluice::engine {
 
 /// Reads single chunks of a backup, in any order. Opens nothing before the first.
 ///
-/// Memory:   a ChunkReader's, once something is read.
+/// Memory:   16 MiB at most, once something is read.
 /// Errors:   the archive's: a chunk that cannot be read, named.
 /// Threads:  one at a time. Lifetime: what it is made of must outlive it.
 class SideReader {

@@ -11,14 +11,14 @@
 namespace sluice::storage {
 namespace {
 
-std::span<std::byte> whole_chunk(std::vector<std::byte>& buffer) {
-  if (buffer.empty()) buffer.resize(format::chunk_raw_bytes_max);
-  return buffer;
+std::span<std::byte> whole_chunk(std::unique_ptr<std::byte[]>& buffer) {
+  if (!buffer) buffer = std::make_unique_for_overwrite<std::byte[]>(format::chunk_raw_bytes_max);
+  return {buffer.get(), format::chunk_raw_bytes_max};
 }
 
-bool lies_in(std::span<const std::byte> part, const std::vector<std::byte>& buffer) noexcept {
-  return !part.empty() && !buffer.empty() && std::less_equal<>()(buffer.data(), part.data()) &&
-         std::less<>()(part.data(), buffer.data() + buffer.size());
+bool lies_in(std::span<const std::byte> part, const std::unique_ptr<std::byte[]>& buffer) noexcept {
+  return !part.empty() && buffer && std::less_equal<>()(buffer.get(), part.data()) &&
+         std::less<>()(part.data(), buffer.get() + format::chunk_raw_bytes_max);
 }
 
 std::unexpected<Error> corrupt(std::string_view where, std::string_view what) {
@@ -69,8 +69,9 @@ Result<ChainDecoder::Made> ChainDecoder::make(const Backup& backup, std::uint32_
     } else {
       made.raw = opened->raw;
       if (count > 1 && !lies_in(made.raw, first_)) {  // the next fetch may overwrite it
-        std::ranges::copy(made.raw, first_.begin());
-        made.raw = std::span(first_).first(made.raw.size());
+        const auto own = whole_chunk(first_).first(made.raw.size());
+        std::ranges::copy(made.raw, own.begin());
+        made.raw = own;
       }
     }
     made.identity = opened->header.identity;
