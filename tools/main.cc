@@ -73,6 +73,9 @@ int run(int argc, char** argv) {
                    globals)},
       {"digest",
        add_digest(*app.add_subcommand("digest", "Take the digest of a dataset"), globals)},
+      {"doctor",
+       add_doctor(*app.add_subcommand("doctor", "Look for what would keep backups from working"),
+                  globals)},
       {"analyze",
        add_analyze(*app.add_subcommand("analyze", "Tell what a dataset is made of"), globals)},
   };
