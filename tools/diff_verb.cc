@@ -59,15 +59,16 @@ char sign_of(KeyDifference::Change change) {
   return '?';
 }
 
-/// False once nobody reads them any more.
+std::string line_of(const KeyDifference& difference, const Globals& globals) {
+  if (globals.json) return to_json(difference) + "\n";
+  return fmt::format("{} db{} \"{}\" {}\n", sign_of(difference.change), difference.db,
+                     difference.shown_key, what_differs(difference));
+}
+
+/// False once nobody reads them any more, which fmt would throw for.
 bool print(const KeyDifference& difference, const Globals& globals) {
-  if (globals.json) {
-    fmt::print("{}\n", to_json(difference));
-  } else {
-    fmt::print("{} db{} \"{}\" {}\n", sign_of(difference.change), difference.db,
-               difference.shown_key, what_differs(difference));
-  }
-  return std::ferror(stdout) == 0;
+  const std::string line = line_of(difference, globals);
+  return std::fwrite(line.data(), 1, line.size(), stdout) == line.size();
 }
 
 void print(const DiffResult& result) {
