@@ -3,11 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <string>
 
 #include "storage/backup.h"
+#include "storage/chunk_buffer.h"
 #include "storage/chunk_codec.h"
 #include "storage/error.h"
 
@@ -16,7 +16,7 @@ namespace sluice::storage {
 /// Makes the raw bytes of chunks of their blobs: decodes the base and applies the deltas to it.
 ///
 /// Checks:  as ChunkReader.
-/// Memory:  what the largest chunk takes, 4 MiB at most; three times that once one had deltas.
+/// Memory:  4 MiB; 16 MiB once there was a chunk with deltas.
 /// Threads: one at a time.
 class ChainDecoder {
  public:
@@ -38,12 +38,9 @@ class ChainDecoder {
   std::span<std::byte> spare(const Made& made);  // a buffer that `made` does not lie in
 
   BlobDecoder decoder_;
-  // Made when first used, and not filled: what is not needed of them takes no memory.
-  using Buffer = std::unique_ptr<std::byte[]>;
-
-  Buffer text_;  // of a delta
-  Buffer first_;
-  Buffer second_;
+  ChunkBuffer text_;  // of a delta
+  ChunkBuffer first_;
+  ChunkBuffer second_;
 };
 
 }  // namespace sluice::storage
