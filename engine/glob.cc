@@ -19,7 +19,7 @@ bool in_class(std::string_view pattern, std::size_t& at, char letter) noexcept {
       found = found || pattern[at + 1] == letter;
       at += 2;
     } else if (at + 2 < pattern.size() && pattern[at + 1] == '-') {
-      const auto [low, high] = std::minmax(code(pattern[at]), code(pattern[at + 2]));
+      const auto [low, high] = std::minmax({code(pattern[at]), code(pattern[at + 2])});
       found = found || (code(letter) >= low && code(letter) <= high);
       at += 3;
     } else {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "engine/place.h"
 #include "sluice/job.h"
