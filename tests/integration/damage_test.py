@@ -47,8 +47,8 @@ class Damage(cli.Case):
         """The file of that kind of the backup that is to be damaged."""
         if kind == 'pack':
             return next(repository.path.glob(f'packs/*/{self.ids["hurt"]}-*'))
-        if kind == 'FORMAT':
-            return repository.path / 'FORMAT'
+        if kind in ('FORMAT', 'FORMAT.copy'):
+            return repository.path / kind
         return repository.path / 'instances' / 'hurt' / self.ids['hurt'] / kind
 
     def damage(self, path, how):
@@ -158,11 +158,28 @@ class Damage(cli.Case):
                 self.assertTrue(self.files(repository, 'pack').exists())
                 self.assert_other_is_sound(repository)
 
-    def test_format(self):
-        """With a damaged FORMAT nothing can be opened: exit 1, and it is named."""
+    def test_one_format(self):
+        """There are two; either will do, and verify tells the loss of one."""
+        for kind in ('FORMAT', 'FORMAT.copy'):
+            for how in ('flip', 'truncate', 'delete'):
+                repository, what = self.hurt([kind], how)
+                with self.subTest(what):
+                    run = repository.run('verify', '--all')
+                    self.assertEqual(run.code, cli.DIFFERENT, run)
+                    for result in run.json:
+                        self.assertEqual(result['problem_count'], 1, run)
+                        self.assertIn(f'/{kind}:', result['problems'][0])
+                    self.assert_done(self.restore(repository, 'hurt'))
+                    self.assertEqual(self.target.digest(), self.digests['hurt'])
+                    dump = cli.CORPUS / 'servers' / 'redis70-default.rdb'
+                    self.assert_done(repository.backup(dump, '--name', 'more'))
+                    self.assertEqual(len(repository.list()), 3)
+
+    def test_both_formats(self):
+        """With FORMAT and its copy damaged nothing can be opened: exit 1, and they are named."""
         for how, times in (('flip', 4), ('truncate', 2)):
             for _ in range(times):
-                repository, what = self.hurt(['FORMAT'], how)
+                repository, what = self.hurt(['FORMAT', 'FORMAT.copy'], how)
                 with self.subTest(what):
                     for verb in (('list',), ('verify', '--all'),
                                  ('restore', 'sound@LATEST', self.target.uri(), '--flush', '--yes'),
@@ -170,21 +187,22 @@ class Damage(cli.Case):
                         run = repository.run(*verb)
                         self.assertEqual((run.code, run.err.count('\n')), (cli.FAILED, 1), run)
                         self.assertIsNotNone(run.error)
-                        self.assertIn('FORMAT', run.err)
+                        self.assertIn('FORMAT.copy', run.err)
                     self.assertTrue(self.files(repository, 'pack').exists())
 
     def test_no_new_repository_over_an_old_one(self):
         """Without FORMAT, a directory that holds backups is not one to make a repository of: a new
         repository id would make every backup in it unreadable for good."""
-        repository, _ = self.hurt(['FORMAT'], 'delete')
+        repository, _ = self.hurt(['FORMAT', 'FORMAT.copy'], 'delete')
         for verb in (('list',), ('verify', '--all'), ('show', 'LATEST'),
                      ('restore', 'sound@LATEST', self.target.uri(), '--flush', '--yes')):
             self.assert_refused(repository.run(*verb), 'not_a_repository', 'FORMAT')
         run = repository.backup(cli.CORPUS / 'servers' / 'redis70-default.rdb')
         self.assertEqual((run.code, run.err.count('\n')), (cli.FAILED, 1), run)
         self.assertIn('FORMAT', run.err)
-        # And with its FORMAT back, all is as it was.
-        (repository.path / 'FORMAT').write_bytes((self.whole.path / 'FORMAT').read_bytes())
+        # And with them back, all is as it was.
+        for name in ('FORMAT', 'FORMAT.copy'):
+            (repository.path / name).write_bytes((self.whole.path / name).read_bytes())
         self.assert_done(repository.run('verify', '--all'))
         self.assertEqual(repository.list(), [{**b, 'repo': str(repository.path)}
                                              for b in self.whole.list()])
