@@ -283,7 +283,7 @@ class RoundTrip(cli.Case):
         source, target = self.server(NAME), self.server(NAME)
         sha = self.client(source).call('SCRIPT', 'LOAD', 'return "still here"')
         repository = self.repository()
-        self.assert_done(repository.backup(source.uri(), '--access-info'))
+        self.assert_done(repository.backup(source.uri()))
         self.assert_done(repository.restore('LATEST', target.uri()))
         self.assertEqual(self.client(target).call('EVALSHA', sha, 0), b'still here')
 
