@@ -12,6 +12,7 @@
 #include "storage/layout.h"
 #include "storage/needed_packs.h"
 #include "storage/removal.h"
+#include "storage/sealed_text.h"
 
 namespace sluice::storage {
 namespace {
@@ -186,6 +187,24 @@ Result<CheckStats> Repository::check_backup(const Backup& backup,
   if (auto ok = layout_->allows(Operation::check); !ok)
     return std::unexpected(std::move(ok.error()));
   return storage::check_backup(layout_, options_.io, backup, on_problem, options);
+}
+
+Result<std::optional<std::string>> Repository::checked(const BackupKey& key) const {
+  const auto directory = layout_->backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  const std::string file(name::checked);
+  const auto sealed = read_text(*directory, file, format::text_bytes_max);
+  if (!sealed && sealed.error().code == Errc::not_found) return std::nullopt;
+  if (!sealed) return std::unexpected(sealed.error());
+  const auto text = unseal(*sealed, directory->path_of(file));
+  if (!text) return std::unexpected(text.error());
+  return std::string(*text);
+}
+
+Result<void> Repository::set_checked(const BackupKey& key, std::string_view text) const {
+  const auto directory = layout_->backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  return replace_text(*directory, std::string(name::checked), seal(text));
 }
 
 Result<Removed> Repository::remove_backup(const BackupKey& key) {
