@@ -1,9 +1,11 @@
 """Runs one command and tells what it cost."""
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -52,11 +54,11 @@ class _PeakMemory(threading.Thread):
         return self._peak
 
 
-def run(command, cwd=None):
-    """The cost of a command that must succeed; its output goes nowhere."""
+def run(command, cwd=None, *, env=None, stdout=subprocess.DEVNULL):
+    """The cost of a command that must succeed; its output goes nowhere unless told."""
     begun = time.monotonic()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, cwd=cwd)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout,
+                               stderr=subprocess.PIPE, cwd=cwd, env=env)
     memory = _PeakMemory(process.pid)
     with process.stderr:
         errors = process.stderr.read()
@@ -66,3 +68,11 @@ def run(command, cwd=None):
     if process.returncode != 0:
         sys.exit(f'{command[0]} ended with {process.returncode}: {errors.decode()}')
     return Cost(wall, usage.ru_utime, usage.ru_stime, memory.end())
+
+
+def run_json(command):
+    """Its cost, and the JSON value that it prints."""
+    with tempfile.TemporaryFile() as out:
+        cost = run(command, stdout=out)
+        out.seek(0)
+        return cost, json.load(out)

@@ -108,6 +108,7 @@ void largest(HtmlPage& page, const std::string& title, const std::vector<LargeKe
   if (keys.empty()) return;
   page.begin_section(title);
   std::vector<Cells> rows;
+  rows.reserve(keys.size());
   for (const LargeKey& key : keys) {
     rows.push_back({plain(key.key), number(std::to_string(key.db)), plain(key.encoding),
                     number(page_bytes(key.amount.serialized_bytes)),
@@ -167,6 +168,7 @@ void slots(HtmlPage& page, const AnalyzeResult& result) {
   for (const ShardSpread& cluster : spread.clusters) {
     if (cluster.shards.size() > 64) continue;
     std::vector<HtmlPage::Bar> bars;
+    bars.reserve(cluster.shards.size());
     for (std::size_t i = 0; i < cluster.shards.size(); ++i) {
       bars.push_back(
           {.label = fmt::format("shard {}", i + 1),

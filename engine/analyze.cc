@@ -1,10 +1,13 @@
 #include "sluice/analyze.h"
 
 #include <algorithm>
+#include <memory>
+#include <span>
 
 #include "engine/analysis.h"
 #include "engine/clock.h"
 #include "engine/manifest.h"
+#include "engine/output_file.h"
 #include "engine/place.h"
 #include "engine/progress_meter.h"
 #include "rdb/parser.h"
@@ -44,10 +47,25 @@ void complete_from_aux(BackupSource& source, const engine::StreamFacts& facts) {
   }
 }
 
+/// Null when there is to be none.
+Result<std::unique_ptr<engine::OutputFile>> open_page(const std::string& path) {
+  if (path.empty()) return nullptr;
+  return engine::OutputFile::open(path);
+}
+
+Result<void> write_page(engine::OutputFile* page, const AnalyzeResult& result) {
+  if (page == nullptr) return {};
+  const std::string text = to_html(result);
+  page->write(std::as_bytes(std::span(text)));
+  return page->commit();
+}
+
 }  // namespace
 
 Result<AnalyzeResult> analyze(const AnalyzeOptions& options, const JobContext& job) {
   if (auto fine = judge(options); !fine) return std::unexpected(fine.error());
+  const auto page = open_page(options.page);
+  if (!page) return std::unexpected(page.error());
   engine::ProgressMeter meter(job);
   meter.set_phase("analyzing");
   engine::ValueMeasure measure;
@@ -63,6 +81,9 @@ Result<AnalyzeResult> analyze(const AnalyzeOptions& options, const JobContext& j
   result.source = engine::printable(result.source);
   result.bytes = parser.offset();
   result.seconds = meter.seconds();
+  if (auto written = write_page(page->get(), result); !written) {
+    return std::unexpected(written.error());
+  }
   return result;
 }
 

@@ -148,20 +148,20 @@ std::string to_json(const CheckResult& result) {
   namespace json = boost::json;
   json::array errors;
   for (const CheckError& error : result.errors) errors.push_back(json_of(error));
-  json::object object{{"ok", result.ok},
-                      {"dialect", result.dialect},
-                      {"rdb_version", result.rdb_version},
-                      {"bytes", result.bytes},
-                      {"keys", result.keys},
-                      {"types", engine::json_counts(result.types)},
-                      {"crc", result.crc},
-                      {"digest", engine::json_optional(result.digest)},
-                      {"error", result.error ? json_of(*result.error) : nullptr},
-                      {"errors", std::move(errors)},
-                      {"error_count", result.error_count},
-                      {"modules", engine::json_counts(result.modules)},
-                      {"unchecked", result.unchecked},
-                      {"trailing_bytes", result.trailing_bytes}};
+  const json::object object{{"ok", result.ok},
+                            {"dialect", result.dialect},
+                            {"rdb_version", result.rdb_version},
+                            {"bytes", result.bytes},
+                            {"keys", result.keys},
+                            {"types", engine::json_counts(result.types)},
+                            {"crc", result.crc},
+                            {"digest", engine::json_optional(result.digest)},
+                            {"error", result.error ? json_of(*result.error) : nullptr},
+                            {"errors", std::move(errors)},
+                            {"error_count", result.error_count},
+                            {"modules", engine::json_counts(result.modules)},
+                            {"unchecked", result.unchecked},
+                            {"trailing_bytes", result.trailing_bytes}};
   return json::serialize(object);
 }
 

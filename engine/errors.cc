@@ -138,6 +138,10 @@ std::string_view tls_advice(net::Errc code, const net::Error& error) noexcept {
   return "";
 }
 
+bool is_ours(const net::Error& error) noexcept {
+  return error.code.category() == net::make_error_code(net::Errc::bad_uri).category();
+}
+
 }  // namespace
 
 std::string_view code_name(rdb::Errc code) noexcept {
@@ -166,19 +170,23 @@ std::string_view code_name(rdb::Errc code) noexcept {
   return "unknown";
 }
 
+std::string_view advice_on(const net::Error& error, Role role, std::string_view server) noexcept {
+  if (!is_ours(error)) return "";
+  const auto value = static_cast<net::Errc>(error.code.value());
+  std::string_view advice;
+  if (server.starts_with("rediss://")) advice = tls_advice(value, error);
+  if (!advice.empty()) return advice;
+  return role == Role::source ? source_advice(value) : target_advice(value);
+}
+
 Error from_net(const net::Error& error, Role role, std::string_view server) {
   const std::string_view who = role == Role::source ? "source" : "target";
-  const bool ours = error.code.category() == net::make_error_code(net::Errc::bad_uri).category();
+  const std::string_view advice = advice_on(error, role, server);
   std::string_view code = "system";
-  std::string_view advice;
-  if (ours) {
+  if (is_ours(error)) {
     const auto value = static_cast<net::Errc>(error.code.value());
     if (value == net::Errc::cancelled) return cancelled();
     code = code_name(value);
-    if (server.starts_with("rediss://")) advice = tls_advice(value, error);
-    if (advice.empty()) {
-      advice = role == Role::source ? source_advice(value) : target_advice(value);
-    }
   }
   std::string message = fmt::format("{} {}: {}", who, server, error.code.message());
   if (!error.detail.empty()) message += " (" + error.detail + ")";

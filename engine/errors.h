@@ -17,6 +17,9 @@ enum class Role : std::uint8_t { source, target };
 /// Layer errors as the one line that an operator reads: what happened, to whom, what to do next.
 /// `server` is an address without secrets.
 [[nodiscard]] Error from_net(const net::Error& error, Role role, std::string_view server);
+/// What to do about it, which is the end of that line; empty where nothing can be said.
+[[nodiscard]] std::string_view advice_on(const net::Error& error, Role role,
+                                         std::string_view server) noexcept;
 /// `what` names the stream: "the snapshot from redis://…", "file dump.rdb".
 [[nodiscard]] Error from_rdb(const rdb::Error& error, std::string_view what);
 [[nodiscard]] Error from_storage(const storage::Error& error);

@@ -152,7 +152,7 @@ void HtmlPage::table(std::string_view caption, const std::vector<std::string>& h
       "<div class=\"wide\"><table>\n<caption>" + html_escape(caption) + "</caption>\n<thead><tr>";
   for (std::size_t i = 0; i < header.size(); ++i) {
     const bool number = !rows.empty() && i < rows.front().size() && rows.front()[i].number;
-    text_ += number ? "<th scope=\"col\" class=\"n\">" : "<th scope=\"col\">";
+    text_ += number ? R"(<th scope="col" class="n">)" : R"(<th scope="col">)";
     text_ += html_escape(header[i]) + "</th>";
   }
   text_ += "</tr></thead>\n<tbody>\n";

@@ -68,7 +68,7 @@ class IoThread {
     auto signal = std::make_shared<boost::asio::cancellation_signal>();
     auto promise = std::make_shared<std::promise<T>>();
     auto outcome = promise->get_future();
-    auto done = [promise, signal](std::exception_ptr thrown, T value) {
+    auto done = [promise, signal](const std::exception_ptr& thrown, T value) {
       if (thrown) {
         promise->set_exception(thrown);
       } else {

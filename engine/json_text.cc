@@ -89,10 +89,11 @@ char* escape_byte(char* to, Byte byte) {
   } else if (byte >= 8 && byte <= 13 && byte != 11) {
     *to++ = "btnvfr"[byte - 8];
   } else {
-    std::memcpy(to, "u00", 3);
-    to[3] = hex[byte >> 4];
-    to[4] = hex[byte & 15];
-    to += 5;
+    *to++ = 'u';
+    *to++ = '0';
+    *to++ = '0';
+    *to++ = hex[byte >> 4];
+    *to++ = hex[byte & 15];
   }
   return to;
 }
@@ -197,7 +198,7 @@ void Base64Writer::append(std::span<const std::byte> part) {
     out_.advance(encode_base64(to, begin_of(held_), begin_of(held_) + 3));
     held_size_ = 0;
   }
-  constexpr std::size_t group_bytes = 3 * (8 << 10);
+  constexpr std::size_t group_bytes = 3 * (std::size_t{8} << 10);
   while (part.size() >= 3) {
     const std::size_t size = std::min(part.size() / 3 * 3, group_bytes);
     char* const to = out_.room(size / 3 * 4);

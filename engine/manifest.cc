@@ -114,7 +114,7 @@ std::string encode(const Manifest& manifest) {
   for (const LongValue& value : manifest.long_values) {
     long_values.push_back(json::array{value.record, value.value_bytes});
   }
-  json::object object{
+  const json::object object{
       {"version", Manifest::version},
       {"layout", manifest.layout},
       {"order", manifest.order},

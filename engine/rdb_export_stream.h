@@ -52,7 +52,7 @@ class RdbExportStream : public StreamFacts {
     Spool spool_{memory_bytes};
   };
 
-  bool go_on() const;
+  [[nodiscard]] bool go_on() const;
 
   std::optional<rdb::Header> wanted_;
   rdb::Header target_;

@@ -7,15 +7,6 @@
 namespace sluice::engine {
 namespace {
 
-storage::IoBackend storage_backend(IoBackend io) noexcept {
-  switch (io) {
-    case IoBackend::automatic: return storage::IoBackend::automatic;
-    case IoBackend::io_uring: return storage::IoBackend::io_uring;
-    case IoBackend::threads: return storage::IoBackend::threads;
-  }
-  return storage::IoBackend::automatic;
-}
-
 Error no_backup(std::string message) {
   return {.stage = Stage::storage, .code = "not_found", .message = std::move(message)};
 }
@@ -42,6 +33,15 @@ Result<storage::BackupKey> newest_before(const storage::Repository& repository,
 }
 
 }  // namespace
+
+storage::IoBackend storage_backend(IoBackend io) noexcept {
+  switch (io) {
+    case IoBackend::automatic: return storage::IoBackend::automatic;
+    case IoBackend::io_uring: return storage::IoBackend::io_uring;
+    case IoBackend::threads: return storage::IoBackend::threads;
+  }
+  return storage::IoBackend::automatic;
+}
 
 Result<std::unique_ptr<storage::Repository>> open_repository(const std::string& path, bool create,
                                                              IoBackend io) {

@@ -11,6 +11,8 @@
 
 namespace sluice::engine {
 
+[[nodiscard]] storage::IoBackend storage_backend(IoBackend io) noexcept;
+
 /// Opens the repository of a job. `create`: makes one of a missing or empty directory.
 [[nodiscard]] Result<std::unique_ptr<storage::Repository>> open_repository(const std::string& path,
                                                                            bool create,

@@ -29,20 +29,6 @@ std::size_t chain_length(std::span<const std::byte> label) noexcept {
   return deltas_max - sum % chain_spread;
 }
 
-/// The first record of [first, end) whose label is not below `label`.
-std::size_t lower_bound(const SortedBatch& batch, std::size_t first, std::size_t end,
-                        std::span<const std::byte> label) {
-  while (first < end) {
-    const std::size_t middle = first + (end - first) / 2;
-    if (compare_labels(batch.label(middle), label) < 0) {
-      first = middle + 1;
-    } else {
-      end = middle;
-    }
-  }
-  return first;
-}
-
 }  // namespace
 
 std::size_t deltas_to_keep(std::span<const std::uint32_t> stored_bytes,
@@ -85,7 +71,11 @@ RunContext RunEncoder::context(std::uint64_t db) const noexcept {
 
 Result<void> RunEncoder::encode(const SortedBatch& batch, std::vector<RunDraft>& out) {
   db_ = batch.db();
-  divide(batch);
+  // One pass over records that are in no cache yet.
+  items_.clear();
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    items_.push_back({.key = batch.label(i), .bytes = bytes_of(batch[i])});
+  divide();
   for (const Stretch& stretch : stretches_) {
     const bool as_it_is = stretch.parent && stretch.bytes <= RunCutter::max_bytes;
     auto stored = as_it_is ? store(batch, stretch, out) : cut_and_store(batch, stretch, out);
@@ -94,53 +84,52 @@ Result<void> RunEncoder::encode(const SortedBatch& batch, std::vector<RunDraft>&
   return {};
 }
 
-void RunEncoder::divide(const SortedBatch& batch) {
+void RunEncoder::divide() {
   stretches_.clear();
-  if (options_.parent != nullptr) return divide_by_parent(batch);
-  add_stretch(batch, {.first = 0, .end = batch.size(), .parent = {}});
-}
-
-void RunEncoder::divide_by_parent(const SortedBatch& batch) {
-  const CanonicalMap& map = *options_.parent->map;
-  const ChunkRange runs = map.runs_of(batch.db());
   std::size_t at = 0;
-  std::uint32_t run = runs.first;
-  if (batch.size() > 0) run = map.find_run(batch.db(), batch.label(0)).value_or(runs.first);
-  for (; run < runs.end && at < batch.size(); ++run) {
-    // The last run of a db goes on to its end, the first begins with it.
-    const std::size_t end = run + 1 < runs.end
-                                ? lower_bound(batch, at, batch.size(), map.label(run + 1))
-                                : batch.size();
-    if (end > at) add_stretch(batch, {.first = at, .end = end, .parent = run});
-    at = end;
+  if (options_.parent != nullptr && !items_.empty()) {
+    const CanonicalMap& map = *options_.parent->map;
+    const ChunkRange runs = map.runs_of(db_);
+    std::uint32_t run = map.find_run(db_, items_.front().key).value_or(runs.first);
+    for (; run < runs.end && at < items_.size(); ++run) {
+      // The last run of a db goes on to its end, the first begins with it.
+      const std::size_t end =
+          run + 1 < runs.end ? lower_bound(at, map.label(run + 1)) : items_.size();
+      if (end > at) add_stretch({.first = at, .end = end, .parent = run});
+      at = end;
+    }
   }
-  if (at < batch.size()) add_stretch(batch, {.first = at, .end = batch.size(), .parent = {}});
+  if (at < items_.size()) add_stretch({.first = at, .end = items_.size(), .parent = {}});
 }
 
-void RunEncoder::add_stretch(const SortedBatch& batch, const Stretch& stretch) {
-  Stretch added = stretch;
-  for (std::size_t i = added.first; i < added.end; ++i) added.bytes += bytes_of(batch[i]);
+std::size_t RunEncoder::lower_bound(std::size_t first, std::span<const std::byte> label) const {
+  const auto from = items_.begin() + static_cast<std::ptrdiff_t>(first);
+  const auto found = std::partition_point(from, items_.end(), [&](const RunCutter::Item& item) {
+    return compare_labels(item.key, label) < 0;
+  });
+  return static_cast<std::size_t>(found - items_.begin());
+}
+
+void RunEncoder::add_stretch(Stretch stretch) {
+  for (std::size_t i = stretch.first; i < stretch.end; ++i) stretch.bytes += items_[i].bytes;
   const auto shrank = [this](const Stretch& some) {
     return some.bytes < run_bytes_low &&
            (!some.parent ||
             options_.parent->backup.stored.chunks[*some.parent].raw_bytes >= run_bytes_low);
   };
   if (stretches_.empty() || !shrank(stretches_.back())) {
-    stretches_.push_back(added);
+    stretches_.push_back(stretch);
     return;
   }
   Stretch& before = stretches_.back();
-  before.end = added.end;
-  before.bytes += added.bytes;
-  before.parent = added.parent;  // most of it, if anything, is there
+  before.end = stretch.end;
+  before.bytes += stretch.bytes;
+  before.parent = stretch.parent;  // most of it, if anything, is there
 }
 
 Result<void> RunEncoder::cut_and_store(const SortedBatch& batch, const Stretch& stretch,
                                        std::vector<RunDraft>& out) {
-  items_.clear();
-  for (std::size_t i = stretch.first; i < stretch.end; ++i)
-    items_.push_back({.key = batch.label(i), .bytes = bytes_of(batch[i])});
-  cutter_.cut(items_, cuts_);
+  cutter_.cut(std::span(items_).subspan(stretch.first, stretch.end - stretch.first), cuts_);
   std::size_t first = stretch.first;
   for (const std::size_t cut : cuts_) {
     const std::size_t end = stretch.first + cut;

@@ -81,9 +81,10 @@ class RunEncoder {
     std::uint64_t bytes = 0;  // that they come to in a run, about
   };
 
-  void divide(const SortedBatch& batch);
-  void divide_by_parent(const SortedBatch& batch);
-  void add_stretch(const SortedBatch& batch, const Stretch& stretch);
+  void divide();
+  void add_stretch(Stretch stretch);
+  /// The first record of the batch from `first` on whose label is not below `label`.
+  [[nodiscard]] std::size_t lower_bound(std::size_t first, std::span<const std::byte> label) const;
   Result<void> cut_and_store(const SortedBatch& batch, const Stretch& stretch,
                              std::vector<RunDraft>& out);
   Result<void> store(const SortedBatch& batch, const Stretch& stretch, std::vector<RunDraft>& out);
@@ -123,7 +124,7 @@ class RunEncoder {
   RunPieces base_pieces_;
   std::vector<std::byte> value_;
   std::vector<Stretch> stretches_;
-  std::vector<RunCutter::Item> items_;
+  std::vector<RunCutter::Item> items_;  // the batch
   std::vector<std::size_t> cuts_;
   std::uint64_t db_ = 0;  // of the batch
   RunCounts counts_;

@@ -54,6 +54,7 @@ SlotSpread SlotLoads::spread(std::span<const std::size_t> shards, std::size_t he
   spread.keys_mean = static_cast<double>(keys) / cluster_slots;
 
   std::vector<std::size_t> order(cluster_slots);
+  // NOLINTNEXTLINE(modernize-use-ranges): libstdc++ 12 has no std::ranges::iota
   std::iota(order.begin(), order.end(), 0);
   heaviest = std::min<std::size_t>(heaviest, spread.slots_used);
   const auto middle = order.begin() + static_cast<std::ptrdiff_t>(heaviest);

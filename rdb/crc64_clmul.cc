@@ -178,6 +178,7 @@ namespace {
 inline void prefetch(const std::byte* at) {
   constexpr size_t ahead_bytes = 2048;
   const auto address = reinterpret_cast<std::uintptr_t>(at) + ahead_bytes;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): as a pointer it may not leave the bytes
   _mm_prefetch(reinterpret_cast<const char*>(address), _MM_HINT_T0);
 }
 

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <bit>
 #include <random>
 
 namespace sluice::rdb {
@@ -20,47 +21,41 @@ std::uint64_t DuplicateSet::hash(std::span<const std::byte> element) noexcept {
   return XXH3_64bits_withSeed(element.data(), element.size(), seed());
 }
 
-void DuplicateSet::clear() {
-  constexpr std::size_t keep_slots_max = 512;
-  size_ = 0;
-  if (!in_table_) return;
-  in_table_ = false;
-  if (table_.size() > keep_slots_max) {
-    table_.clear();
-    table_.shrink_to_fit();
-  } else {
-    std::ranges::fill(table_, 0);
-  }
-}
-
+// Half of the slots stay free, as far as the hint is true and memory may be had for a mere hint.
 bool DuplicateSet::move_to_table(std::uint64_t hash) {
-  in_table_ = true;
-  if (table_.empty()) table_.resize(64);
+  constexpr std::uint64_t slots_min = 4 * small_max;
+  use_slots(std::bit_ceil(std::clamp<std::uint64_t>(2 * expected_, slots_min, keep_slots_max)));
   for (const std::uint64_t known : small_) place(known);
-  return insert_into_table(hash);
-}
-
-bool DuplicateSet::insert_into_table(std::uint64_t hash) {
-  if (size_ * 4 >= table_.size() * 3) {
-    std::vector<std::uint64_t> before(table_.size() * 2);
-    before.swap(table_);
-    for (const std::uint64_t known : before) {
-      if (known != 0) place(known);
-    }
+  if (!place(hash)) {
+    mask_ = 0;
+    return false;
   }
-  if (!place(hash)) return false;
   ++size_;
   return true;
 }
 
-bool DuplicateSet::place(std::uint64_t hash) noexcept {
-  const std::size_t mask = table_.size() - 1;
-  for (std::size_t slot = hash & mask;; slot = (slot + 1) & mask) {
-    if (table_[slot] == hash) return false;
-    if (table_[slot] != 0) continue;
-    table_[slot] = hash;
-    return true;
+void DuplicateSet::use_slots(std::size_t slots) {
+  if (table_.size() < slots) {
+    table_.assign(slots, 0);
+  } else {
+    std::fill_n(table_.begin(), slots, 0);
   }
+  mask_ = slots - 1;
+}
+
+void DuplicateSet::grow() {
+  const std::size_t slots = mask_ + 1;
+  std::vector<std::uint64_t> before(2 * slots);
+  before.swap(table_);
+  mask_ = 2 * slots - 1;
+  for (std::size_t i = 0; i < slots; ++i) {
+    if (before[i] != 0) place(before[i]);
+  }
+}
+
+void DuplicateSet::release() noexcept {
+  table_.clear();
+  table_.shrink_to_fit();
 }
 
 }  // namespace sluice::rdb

@@ -80,6 +80,13 @@ class InnerEncoding {
 class Listpack final : public InnerEncoding {
  public:
   void begin(std::uint64_t size) noexcept;
+  /// After begin(): takes the header, if it is right and all there, and returns the rest of
+  /// `bytes`, for a ListpackWalk. Else nothing, and nothing is changed.
+  [[nodiscard]] std::span<const std::byte> open(std::span<const std::byte> bytes) noexcept;
+  /// `items` elements of that, which are so many bytes, have been seen to. The rest is to be fed.
+  void pass_over(std::size_t bytes, std::uint64_t items) noexcept;
+  /// Elements as the header has it; not known from 65535 on.
+  [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
 
  private:
   enum class State : std::uint8_t { header, head, text, back_length };
@@ -120,10 +127,15 @@ class Ziplist final : public InnerEncoding {
 class Intset final : public InnerEncoding {
  public:
   void begin(std::uint64_t size, bool strict) noexcept;
+  /// After begin(): takes the header and all integers from the front of `bytes` that are sound and
+  /// all there, and returns how many bytes that was. The rest is to be fed.
+  [[nodiscard]] std::size_t pass_sound(std::span<const std::byte> bytes);
 
  private:
   Step step(ItemSink& sink) override;
   Step step_header();
+  template <class Integer>
+  std::size_t pass_integers(std::span<const std::byte> bytes) noexcept;
 
   bool strict_ = false;
   std::uint64_t width_ = 0;  // 0: the header has not been read

@@ -53,6 +53,40 @@ Step Intset::step_header() {
   return Step::ok;
 }
 
+std::size_t Intset::pass_sound(std::span<const std::byte> bytes) {
+  if (bytes.size() < intset_header_bytes || bytes.size() > size_) return 0;
+  const std::uint64_t width = little_endian(bytes.data(), 4);
+  const std::uint64_t count = little_endian(bytes.data() + 4, 4);
+  if (width != 2 && width != 4 && width != 8) return 0;
+  if (intset_header_bytes + width * count != size_) return 0;
+  width_ = width;
+  count_ = count;
+  const auto integers = bytes.subspan(intset_header_bytes);
+  std::size_t passed = 0;
+  if (width == 2) passed = pass_integers<std::int16_t>(integers);
+  if (width == 4) passed = pass_integers<std::int32_t>(integers);
+  if (width == 8) passed = pass_integers<std::int64_t>(integers);
+  items_ = passed;
+  cursor_.restart(intset_header_bytes + passed * width);
+  return intset_header_bytes + passed * static_cast<std::size_t>(width);
+}
+
+template <class Integer>
+std::size_t Intset::pass_integers(std::span<const std::byte> bytes) noexcept {
+  const std::size_t count = bytes.size() / sizeof(Integer);
+  const std::byte* at = bytes.data();
+  Integer last = 0;
+  std::size_t passed = 0;
+  for (; passed < count; ++passed, at += sizeof(Integer)) {
+    Integer value;
+    std::memcpy(&value, at, sizeof value);
+    if (strict_ && passed > 0 && value <= last) break;
+    last = value;
+  }
+  previous_ = last;
+  return passed;
+}
+
 void Zipmap::begin(std::uint64_t size) noexcept {
   InnerEncoding::begin(size);
   state_ = State::count;

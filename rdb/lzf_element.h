@@ -21,6 +21,8 @@ struct LzfCursor {
   const std::byte* out_memory;  ///< At or past out_end: what may be overwritten with anything.
 };
 
+inline constexpr unsigned lzf_long_match = 7 << 5;  ///< From this control byte on.
+
 struct LzfMatch {
   std::size_t length;
   std::size_t distance;
@@ -36,14 +38,14 @@ struct LzfMatch {
 
 /// Bytes of a match, the control byte included.
 [[nodiscard]] constexpr std::size_t lzf_match_bytes(std::byte control) noexcept {
-  return std::to_integer<unsigned>(control) < 7 << 5 ? 2 : 3;
+  return std::to_integer<unsigned>(control) < lzf_long_match ? 2 : 3;
 }
 
 /// Reads the lzf_match_bytes(*at) bytes at `at`.
 [[nodiscard]] constexpr LzfMatch lzf_match(const std::byte* at) noexcept {
   const auto control = std::to_integer<std::size_t>(*at);
   std::size_t length = (control >> 5) + 2;
-  if (control >= 7 << 5) length += std::to_integer<std::size_t>(*++at);
+  if (control >= lzf_long_match) length += std::to_integer<std::size_t>(*++at);
   return {length, ((control & 31) << 8) + std::to_integer<std::size_t>(*++at) + 1};
 }
 

@@ -12,6 +12,7 @@
 
 #include "rdb/crc64.h"
 #include "rdb/escape.h"
+#include "rdb/refusal.h"
 
 namespace sluice::rdb {
 namespace {
@@ -85,8 +86,7 @@ Step Parser::step_header() {
   const std::string_view text = as_text(token);
   const bool valkey = text.starts_with("VALKEY");
   if (!valkey && !text.starts_with("REDIS")) {
-    return fail(Errc::bad_magic,
-                "found \"" + escape(token) + "\", expected REDISnnnn or VALKEYnnn");
+    return fail(Errc::bad_magic, refuse_magic(token));
   }
   const std::string_view digits = text.substr(valkey ? 6 : 5);
   unsigned version = 0;
@@ -106,6 +106,7 @@ Step Parser::step_header() {
 Step Parser::step_opcode() {
   std::uint8_t number = 0;
   if (const Step taken = tokens_.take_byte(number); taken != Step::ok) return taken;
+  if (is_taken_by_fork(header_, writer_, number)) return refuse(number);
   if (const ValueType* type = find_value_type(header_.dialect, number)) return begin_record(*type);
   if (const Opcode* opcode = find_opcode(header_.dialect, number)) return begin_opcode(*opcode);
   return refuse(number);
@@ -263,8 +264,14 @@ Step Parser::emit_select_db() {
 
 Step Parser::emit_aux() {
   const std::string_view name = as_text(texts_[0]);
-  if (name == "df-ver") fork_ = "Dragonfly";
-  if (name == "mvcc-tstamp") fork_ = "KeyDB";
+  if (name == "keydb-subexpire-key") {
+    return fail(Errc::unsupported_dialect,
+                "the aux field keydb-subexpire-key says that KeyDB has an expiry for member \"" +
+                    escape(texts_[1], key_head_.size()) +
+                    "\" of the key before it, which would be lost; save without such expiries");
+  }
+  const std::string_view writer = writer_of_aux(name);
+  if (!writer.empty() && header_.dialect == Dialect::redis) writer_ = writer;
   return told(handler_.on_aux(texts_[0], texts_[1]));
 }
 

@@ -93,7 +93,7 @@ class Parser {
   Step begin_metadata(const Opcode& opcode);
   Step begin_record(const ValueType& type);
   Step refuse(std::uint8_t number);
-  Step read_refused_key();
+  Step skip_refused_bytes();
   Step take_field(Field field, std::uint64_t& number);
   Step take_text_field();
   Step end_opcode();
@@ -124,8 +124,10 @@ class Parser {
   Limits limits_;
   State state_ = State::header;
   Header header_;
-  Error error_;    // meaningful only in State::failed
-  Error refusal_;  // meaningful only in State::refused_key
+  Error error_;                     // meaningful only in State::failed
+  Error refusal_;                   // meaningful only in State::refused_key, as the two below
+  std::uint8_t refused_bytes_ = 0;  // before its key, yet to be skipped
+  bool in_refused_mask_ = false;
 
   TokenReader tokens_;
   const std::byte* crc_from_ = nullptr;   // in the window of the current feed()
@@ -158,7 +160,7 @@ class Parser {
   bool key_is_cut_ = false;
   bool in_record_ = false;
   std::uint64_t db_ = 0;
-  std::string_view fork_;  // named by an aux field that only it writes
+  std::string_view writer_;  // named by an aux field that only it writes
   std::uint64_t records_ = 0;
 };
 

@@ -27,25 +27,27 @@ void Parser::run_whole_tokens() noexcept {
   StringHead head;
   std::uint64_t number = 0;
   while (true) {
+    const Op op = run_.op();
     const std::byte* after = nullptr;
-    switch (run_.op()) {
-      case Op::loop: run_.enter_loop(); continue;
-      case Op::next: run_.end_round(); continue;
-      case Op::str:
-        if (read_string_head(at, end, head)) after = at + head.head_bytes + head.stored_bytes;
-        break;
-      case Op::fixed8:
-        if (end - at >= 8) after = at + 8;
-        break;
-      case Op::fixed16:
-        if (end - at >= 16) after = at + 16;
-        break;
-      case Op::count:
-      case Op::len: after = read_len(at, end, number); break;
-      default: break;
+    if (op == Op::str) {  // first, being the most common: a switch is a jump that is hard to guess
+      if (read_string_head(at, end, head)) after = at + head.head_bytes + head.stored_bytes;
+    } else if (op == Op::end) {
+      break;
+    } else if (op == Op::loop) {
+      run_.enter_loop();
+      continue;
+    } else if (op == Op::next) {
+      run_.end_round();
+      continue;
+    } else if (op == Op::count || op == Op::len) {
+      after = read_len(at, end, number);
+    } else if (op == Op::fixed8) {
+      if (end - at >= 8) after = at + 8;
+    } else if (op == Op::fixed16) {
+      if (end - at >= 16) after = at + 16;
     }
     if (after == nullptr) break;
-    if (run_.op() == Op::count) run_.push_count(number);
+    if (op == Op::count) run_.push_count(number);
     at = after;
     run_.next();
   }

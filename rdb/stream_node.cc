@@ -47,6 +47,46 @@ bool StreamNode::on_item(const Item& item, StreamNodeSink& sink) {
   return take_number_text(item, sink);
 }
 
+std::uint64_t StreamNode::pass_sound(ListpackWalk& walk, StreamNodeSink& sink) {
+  ListpackWalk::Element element;
+  std::uint64_t items = 0;
+  while (true) {
+    const std::byte* const before = walk.at();
+    if (state_ == State::flags) {
+      if (const std::uint64_t in_entry = read_entry(walk); in_entry > 0) {
+        items += in_entry;
+        ++(is_deleted_ ? deleted_ : live_);
+        if (!is_deleted_ && !sink.on_entry(id_)) return items;
+        continue;
+      }
+      walk.back_to(before);
+    }
+    if (!walk.next(element)) return items;
+    ++items;
+    if (!on_item(element.item(), sink)) return items;
+  }
+}
+
+std::uint64_t StreamNode::read_entry(ListpackWalk& walk) noexcept {
+  std::array<ListpackWalk::Element, 3> head;  // flags, id
+  for (auto& element : head) {
+    if (!walk.next(element) || !element.is_integer()) return 0;
+  }
+  is_deleted_ = (head[0].integer() & flag_deleted) != 0;
+  same_fields_ = (head[0].integer() & flag_same_fields) != 0;
+  id_ = {.ms = master_.ms + head[1].bits, .seq = master_.seq + head[2].bits};
+  ListpackWalk::Element element{.text = nullptr, .bits = names_};
+  if (!same_fields_ && !(walk.next(element) && element.is_integer())) return 0;
+  if (element.integer() < 0) return 0;
+  const std::uint64_t items = same_fields_ ? 3 + element.bits : 4 + 2 * element.bits;
+  for (std::uint64_t left = same_fields_ ? element.bits : 2 * element.bits; left > 0; --left) {
+    ListpackWalk::Element text;
+    if (!walk.next(text)) return 0;
+  }
+  if (!walk.next(element) || !element.is_integer() || element.bits != items) return 0;
+  return items + 1;
+}
+
 // Servers write integers as such; their readers take the text of one too.
 bool StreamNode::take_number_text(const Item& item, StreamNodeSink& sink) {
   if (item.first) digits_size_ = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rdb/inner_encoding.h"
+#include "rdb/listpack_walk.h"
 #include "rdb/token_reader.h"
 #include "rdb/value_handler.h"
 
@@ -41,6 +42,9 @@ class StreamNode {
   void begin(StreamId master, bool wants_fields, bool strict);
   /// False when refused.
   bool on_item(const Item& item, StreamNodeSink& sink);
+  /// Takes elements as far as they are sound and all there, without telling of texts: nobody wants
+  /// them. Returns how many; the rest is for on_item().
+  std::uint64_t pass_sound(ListpackWalk& walk, StreamNodeSink& sink);
   /// No more items will come.
   bool end(StreamNodeSink& sink);
 
@@ -63,6 +67,8 @@ class StreamNode {
     item_count
   };
 
+  /// Of an entry: how many elements it has; 0 unless it is sound and all there.
+  std::uint64_t read_entry(ListpackWalk& walk) noexcept;
   void empty_names();
   bool take_number(std::int64_t number, StreamNodeSink& sink);
   bool take_number_text(const Item& item, StreamNodeSink& sink);

@@ -30,9 +30,7 @@ void ValueReader::Impl::begin(const RecordHeader& record, const Header& header) 
   type_ = record.type;
   index_ = record.index;
   db_ = record.db;
-  key_head_size_ = std::min(record.key.size(), key_head_.size());
-  std::copy_n(record.key.data(), key_head_size_, key_head_.data());
-  key_is_cut_ = record.key.size() > key_head_size_;
+  keep_key_head(record.key);
   failed_ = false;
   tokens_.restart(record.value_offset, header.version);
   run_.begin(type_->program);
@@ -52,6 +50,21 @@ void ValueReader::Impl::begin(const RecordHeader& record, const Header& header) 
   stream_->begin();
   stream_->has_history = type_->since >= 10;
   stream_->has_active_time = type_->since >= 11;
+}
+
+// For error messages. Keys are short: a call of memcpy() takes longer than copying them.
+void ValueReader::Impl::keep_key_head(std::span<const std::byte> key) noexcept {
+  key_is_cut_ = key.size() > key_head_.size();
+  key_head_size_ = std::min(key.size(), key_head_.size());
+  if (key_head_size_ < 8) {
+    for (std::size_t i = 0; i < key_head_size_; ++i) key_head_[i] = key[i];
+    return;
+  }
+  for (std::size_t at = 0; at < key_head_size_ - 8; at += 8) {
+    std::memcpy(key_head_.data() + at, key.data() + at, 8);
+  }
+  const std::size_t last = key_head_size_ - 8;
+  std::memcpy(key_head_.data() + last, key.data() + last, 8);
 }
 
 Result<void> ValueReader::Impl::feed(std::span<const std::byte> part) {
@@ -105,40 +118,6 @@ Step ValueReader::Impl::run() {
     }
   }
   return Step::ok;
-}
-
-// Goes on as far as tokens are common and all there, which most are. Whatever it leaves, a cut, an
-// error, a rare op, is for run_op().
-void ValueReader::Impl::run_whole_tokens() {
-  if (!tokens_.idle() || in_string_ || sub_step_ != 0) return;
-  StringHead head;
-  std::uint64_t count = 0;
-  while (true) {
-    switch (run_.op()) {
-      case Op::loop: run_.enter_loop(); continue;
-      case Op::str:
-        if (!read_string_head(tokens_.at(), tokens_.end(), head)) return;
-        if (!whole_string(run_.part(), head)) return;
-        break;
-      case Op::next:
-        if (run_.part() == Part::group_done) return;
-        run_.end_round();
-        continue;
-      case Op::count: {
-        if (run_.part() == Part::groups) return;
-        const std::byte* const after = read_len(tokens_.at(), tokens_.end(), count);
-        if (after == nullptr) return;
-        tokens_.advance(static_cast<std::size_t>(after - tokens_.at()));
-        run_.push_count(count);
-        break;
-      }
-      case Op::fixed8:
-        if (tokens_.left() < 8 || run_fixed8(run_.part()) != Step::ok) return;
-        break;
-      default: return;
-    }
-    run_.next();
-  }
 }
 
 Step ValueReader::Impl::run_op(Op op) {

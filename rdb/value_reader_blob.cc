@@ -32,6 +32,7 @@ InnerEncoding& ValueReader::Impl::begin_blob(Part part, std::uint64_t size) {
 }
 
 Step ValueReader::Impl::blob(Part part, std::span<const std::byte> bytes, bool first, bool last) {
+  std::size_t passed = 0;
   if (first) {
     encoding_ = &begin_blob(part, plain_bytes_);
     tuple_ = tuple_of(part);
@@ -39,8 +40,10 @@ Step ValueReader::Impl::blob(Part part, std::span<const std::byte> bytes, bool f
     if (part == Part::node) {
       stream_->node.begin(stream_->node_id, options_.texts.has(Role::entry_field), options_.strict);
     }
+    passed = pass_sound(part, bytes);
+    if (failed_) return Step::fail;
   }
-  const Step fed = encoding_->feed(bytes, *this);
+  const Step fed = encoding_->feed(bytes.subspan(passed), *this);
   if (failed_) return Step::fail;
   if (fed == Step::fail) {
     return fail(Errc::bad_encoding, std::string(name_of(part)) + ": " + encoding_->problem());

@@ -11,6 +11,7 @@
 
 #include "rdb/duplicate_set.h"
 #include "rdb/inner_encoding.h"
+#include "rdb/listpack_walk.h"
 #include "rdb/lzf_stream.h"
 #include "rdb/program_run.h"
 #include "rdb/stream_node.h"
@@ -24,6 +25,7 @@ namespace sluice::rdb {
 /// modules in value_reader_module.cc), strings are expanded (value_reader_text.cc) and those that
 /// are inner encodings taken apart (value_reader_blob.cc), what makes up a stream is put together
 /// and checked (value_reader_stream.cc).
+/// What of all that is whole and sound is passed over in tight loops (value_reader_whole.cc).
 class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
  public:
   Impl(ValueHandler& handler, ReadOptions options);
@@ -35,6 +37,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   std::uint64_t unchecked() const noexcept { return unchecked_; }
 
  private:
+  static constexpr std::size_t expanded_bytes = 16 << 10;                    // of LZF, at once
   static constexpr std::uint64_t expiry_max = (std::uint64_t{1} << 48) - 1;  // of a hash field, ms
   /// Of these, a value or group has none twice.
   static constexpr Roles unique{Role::member, Role::field, Role::group, Role::consumer,
@@ -68,9 +71,10 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
     }
   };
 
+  void keep_key_head(std::span<const std::byte> key) noexcept;
+
   // Program.
   Step run();
-  void run_whole_tokens();
   Step run_op(Op op);
   Step run_count(Part part);
   Step run_len(Part part);
@@ -90,7 +94,6 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
 
   // Strings.
   Step run_string(Part part);
-  bool whole_string(Part part, const StringHead& head);
   Step begin_string(Part part);
   Step tell_size(Part part, StringForm form, std::span<const std::byte> stored);
   Step read_string(Part part);
@@ -103,7 +106,15 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   Step text(Role role, const Text& text);
   Step end_text(Role role);
   Step check_unique(Role role, const Text& text);
-  bool is_new(DuplicateSet& set, std::uint64_t hash);
+  /// False when it was there before. Too many are not compared.
+  bool is_new(DuplicateSet& set, std::uint64_t hash) {
+    if (counted_out_) return true;
+    if (set.size() < duplicates_tracked_max) [[likely]]
+      return set.insert(hash);
+    counted_out_ = true;
+    set.clear();
+    return true;
+  }
   Step node_id(std::span<const std::byte> bytes, bool last);
   InnerEncoding& begin_blob(Part part, std::uint64_t size);
   Step blob(Part part, std::span<const std::byte> bytes, bool first, bool last);
@@ -122,6 +133,19 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   bool on_entry_item(Role role, const Item& item) override;
   bool on_node_problem(std::string problem) override;
 
+  // What is all there.
+  void run_whole_tokens();
+  bool pass_len(Op op, Part part);
+  bool pass_raw_string(Part part, const StringHead& head);
+  bool whole_string(Part part, const StringHead& head);
+  bool is_new(std::span<const std::byte> element);
+  std::size_t pass_sound(Part part, std::span<const std::byte> bytes);
+  std::uint64_t pass_elements(Part part, ListpackWalk& walk);
+  std::uint64_t pass_unwanted(ListpackWalk& walk);
+  template <class Second>
+  std::uint64_t pass_pairs(ListpackWalk& walk, Second second);
+  std::uint64_t pass_items(ListpackWalk& walk);
+
   // Streams.
   Step take_stream_len(Part part, std::uint64_t number);
   Step take_stream_time(Part part, std::uint64_t time);
@@ -137,6 +161,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
 
   ValueHandler& handler_;
   ReadOptions options_;
+  std::uint64_t hash_seed_;
   std::uint64_t unchecked_ = 0;
 
   // The value being read.

@@ -10,12 +10,6 @@
 #include "rdb/value_reader_impl.h"
 
 namespace sluice::rdb {
-namespace {
-
-constexpr std::size_t expanded_bytes = 16 << 10;
-
-}  // namespace
-
 struct ValueReader::Impl::HashState {
   XXH3_state_t state;
 };
@@ -23,6 +17,7 @@ struct ValueReader::Impl::HashState {
 ValueReader::Impl::Impl(ValueHandler& handler, ReadOptions options)
     : handler_(handler),
       options_(options),
+      hash_seed_(DuplicateSet::seed()),
       hash_state_(nullptr, [](HashState* state) { delete state; }) {}
 
 Step ValueReader::Impl::run_string(Part part) {
@@ -35,36 +30,6 @@ Step ValueReader::Impl::run_string(Part part) {
   tokens_.string_taken();
   in_string_ = false;
   return Step::ok;
-}
-
-// A string that is all here. False when it was refused, or is to be read step by step: because it
-// is large, and because what is wrong with it must not depend on how it was cut.
-bool ValueReader::Impl::whole_string(Part part, const StringHead& head) {
-  const bool wanted = head.plain_bytes == 0 || wants(part);
-  const std::span<const std::byte> stored(tokens_.at() + head.head_bytes,
-                                          static_cast<std::size_t>(head.stored_bytes));
-  std::span<const std::byte> bytes = stored;
-  if (head.form == StringForm::lzf && !wanted) {
-    if (lzf_measure(stored) != head.plain_bytes) return false;
-  } else if (head.form == StringForm::lzf) {
-    if (head.plain_bytes == 0 || head.plain_bytes > expanded_bytes) return false;
-    const std::span<std::byte> expanded = room_to_expand().first(head.plain_bytes);
-    if (!lzf_decompress(stored, expanded)) return false;
-    bytes = expanded;
-  } else if (head.plain_bytes == 0 && part == Part::quicklist_node) {
-    return false;
-  }
-  tokens_.advance(head.head_bytes);
-  tokens_.move_to(stored.data() + stored.size());
-  plain_bytes_ = head.plain_bytes;
-  if (options_.sizes && tell_size(part, head.form, stored) != Step::ok) return false;
-  if (!wanted) return end_text(role_of(part)) == Step::ok;
-  string_first_ = true;
-  if (head.form != StringForm::integer) return plain(part, bytes, true, true) == Step::ok;
-  std::array<std::byte, integer_text_bytes> room;
-  bytes = integer_text(stored_integer(stored), room);
-  plain_bytes_ = bytes.size();
-  return plain(part, bytes, true, true) == Step::ok;
 }
 
 Step ValueReader::Impl::tell_size(Part part, StringForm form, std::span<const std::byte> stored) {
@@ -125,7 +90,7 @@ Step ValueReader::Impl::read_lzf(Part part) {
   std::span<const std::byte> stored = tokens_.take_part(string_left_);
   if (!streaming_ && string_left_ == 0 && plain_bytes_ <= expanded_bytes) {
     const std::span<std::byte> expanded = room_to_expand().first(plain_bytes_);
-    if (lzf_decompress(stored, expanded)) return plain(part, expanded, true, true);
+    if (lzf_decompress(stored, expanded, lzf_room_after)) return plain(part, expanded, true, true);
     // As when it comes in parts, what precedes the malformed element is judged first.
   }
   if (!streaming_) lzf_.begin(tokens_.stored_bytes(), plain_bytes_);
@@ -144,7 +109,9 @@ Step ValueReader::Impl::read_lzf(Part part) {
 }
 
 std::span<std::byte> ValueReader::Impl::room_to_expand() {
-  if (!expanded_) expanded_ = std::make_unique<std::byte[]>(expanded_bytes);
+  if (!expanded_) {
+    expanded_ = std::make_unique_for_overwrite<std::byte[]>(expanded_bytes + lzf_room_after);
+  }
   return {expanded_.get(), expanded_bytes};
 }
 
@@ -251,15 +218,6 @@ Step ValueReader::Impl::check_unique(Role role, const Text& text) {
   if (role == Role::producer) what = "producer";
   return fail(Errc::duplicate_element,
               std::string(what) + " number " + std::to_string(set->size()) + " was there before");
-}
-
-/// False when it was there before. Too many are not compared.
-bool ValueReader::Impl::is_new(DuplicateSet& set, std::uint64_t hash) {
-  if (counted_out_) return true;
-  if (set.size() < duplicates_tracked_max) return set.insert(hash);
-  counted_out_ = true;
-  set.clear();
-  return true;
 }
 
 }  // namespace sluice::rdb

@@ -24,6 +24,8 @@ namespace sluice::storage {
 /// Errors:     the first one is kept; nothing is submitted after it. EEXIST when the name is taken.
 ///             The first failed fdatasync is none if begin_finish() was given a digest: the bytes
 ///             are read back, proven and written to a new file, which is synced in its stead.
+/// Page cache: passed by with IoOptions::direct; else what is written goes to the disk as it comes
+///             and leaves the cache after the sync, which is for the database on this host.
 /// Memory:     the blocks of the queue, which it may share with other files of the same thread.
 /// Threads:    as the queue.
 class BlockFile final : public RequestOwner {
@@ -32,7 +34,12 @@ class BlockFile final : public RequestOwner {
   [[nodiscard]] static Result<std::unique_ptr<BlockFile>> create(IoQueue& queue,
                                                                  Directory directory,
                                                                  std::string name);
-  BlockFile(IoQueue& queue, Directory directory, std::string name, Fd file, bool nameless);
+  struct NewFile {
+    Fd fd;
+    bool nameless = false;    // O_TMPFILE worked
+    std::size_t granule = 0;  // of direct I/O; 0: buffered
+  };
+  BlockFile(IoQueue& queue, Directory directory, std::string name, NewFile file);
   BlockFile(const BlockFile&) = delete;
   BlockFile& operator=(const BlockFile&) = delete;
   /// finish() or abandon() must have been called: asserted, else abandons.
@@ -63,7 +70,10 @@ class BlockFile final : public RequestOwner {
 
   [[nodiscard]] Result<void> check() const;
   Result<void> flush();
-  void step();  // what can begin now that a request is over
+  void begin_write_back();
+  bool retry_buffered(Request& request);
+  void step();                                // what can begin now that a request is over
+  [[nodiscard]] const char* complete_file();  // the call that failed, or nullptr
   void publish();
   void begin_sync(IoOp op, int fd, State next);
   void fail(std::string_view call, std::error_code code);
@@ -73,7 +83,9 @@ class BlockFile final : public RequestOwner {
   Directory directory_;
   std::string name_;
   Fd file_;
-  bool nameless_;  // O_TMPFILE worked
+  bool nameless_;
+  std::size_t granule_;
+  std::size_t retries_left_ = 0;  // of writes that were in flight when direct I/O was given up
   State state_ = State::writing;
   std::optional<Error> error_;
   std::optional<format::Digest> digest_;
@@ -81,6 +93,9 @@ class BlockFile final : public RequestOwner {
   IoBlock* block_ = nullptr;  // being filled
   std::size_t block_used_ = 0;
   Request sync_;
+  Request write_back_;
+  bool writing_back_ = false;
+  std::uint64_t dirty_bytes_ = 0;  // written since the last write-back began
   std::uint64_t size_ = 0;
   std::uint64_t written_ = 0;  // submitted so far: where the next block goes
   std::size_t in_flight_ = 0;

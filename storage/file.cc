@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view temporary_prefix = ".new-";
 constexpr mode_t directory_mode = 0700;
 constexpr mode_t published_mode = 0400;
+constexpr std::size_t direct_alignment = 4096;
 
 std::unexpected<Error> failure(std::string_view call, std::string_view object) {
   return std::unexpected(system_error(errno, call, object));
@@ -143,6 +144,26 @@ Result<Fd> open_for_reading(const Directory& parent, const std::string& name) {
   if (errno == ENOENT)
     return std::unexpected(Error{.code = Errc::not_found, .detail = parent.path_of(name)});
   return failure("openat", parent.path_of(name));
+}
+
+std::size_t begin_direct(const Fd& file) noexcept {
+  std::size_t granule = direct_alignment;
+#ifdef STATX_DIOALIGN
+  struct statx facts{};
+  if (::statx(file.get(), "", AT_EMPTY_PATH, STATX_DIOALIGN, &facts) == 0 &&
+      (facts.stx_mask & STATX_DIOALIGN) != 0) {
+    if (facts.stx_dio_offset_align == 0 || facts.stx_dio_mem_align > direct_alignment) return 0;
+    granule = std::max<std::size_t>(granule, facts.stx_dio_offset_align);
+  }
+#endif
+  const int flags = ::fcntl(file.get(), F_GETFL);
+  if (flags < 0 || ::fcntl(file.get(), F_SETFL, flags | O_DIRECT) != 0) return 0;
+  return granule;
+}
+
+void end_direct(const Fd& file) noexcept {
+  const int flags = ::fcntl(file.get(), F_GETFL);
+  if (flags >= 0) (void)::fcntl(file.get(), F_SETFL, flags & ~O_DIRECT);
 }
 
 Result<std::uint64_t> size_of(const Fd& file, std::string_view object) {

@@ -54,6 +54,12 @@ struct Directory {
 [[nodiscard]] Result<std::vector<std::string>> list_directories(const Directory& directory);
 
 [[nodiscard]] Result<Fd> open_for_reading(const Directory& parent, const std::string& name);
+/// Has the file read and written past the page cache (O_DIRECT) from now on, by memory that is
+/// aligned to 4096. Returns what offsets and sizes must then be a multiple of, at least 4096; 0
+/// where the file system has no direct I/O or wants more of the memory.
+[[nodiscard]] std::size_t begin_direct(const Fd& file) noexcept;
+void end_direct(const Fd& file) noexcept;
+
 [[nodiscard]] Result<std::uint64_t> size_of(const Fd& file, std::string_view object);
 /// Of the regular file `name`, without opening it. Errc::not_found when it is missing.
 [[nodiscard]] Result<std::uint64_t> file_size(const Directory& parent, const std::string& name);

@@ -79,7 +79,11 @@ IoQueue::IoQueue(std::unique_ptr<IoDriver> driver, const IoOptions& options, std
       driver_(std::move(driver)),
       block_bytes_(options.block_bytes),
       fallback_reason_(std::move(reason)),
-      blocks_(options.depth) {
+      blocks_(options.depth),
+      direct_writes_(options.direct == DirectIo::automatic && !options.direct_is_faster
+                         ? DirectIo::off
+                         : options.direct),
+      direct_reads_(options.direct_reads) {
   if (!memory_) throw std::bad_alloc();
   const std::span memory(memory_.get(), options.depth * options.block_bytes);
   for (unsigned i = 0; i < blocks_.size(); ++i) {
@@ -145,11 +149,21 @@ bool IoQueue::settle(Request& request, std::int64_t result) {
     request.error = std::error_code(static_cast<int>(-result), std::system_category());
     return true;
   }
-  if (request.op == IoOp::sync_data || request.op == IoOp::sync_all) return true;
-  request.transferred += static_cast<std::size_t>(result);
-  if (request.transferred >= request.buffer.size()) return true;
-  if (result > 0) return false;                                  // short: the rest of the same span
-  if (request.op == IoOp::read) return true;                     // the file ends here
+  if (request.op != IoOp::read && request.op != IoOp::write) return true;
+  const auto count = static_cast<std::size_t>(result);
+  if (request.transferred + count < request.buffer.size()) return settle_short(request, count);
+  request.transferred += count;
+  return true;
+}
+
+bool IoQueue::settle_short(Request& request, std::size_t count) {
+  const std::size_t before = request.transferred;
+  request.transferred += count;
+  const std::size_t beyond = request.transferred % request.granule;
+  if (request.op == IoOp::read) return count == 0 || beyond != 0;  // over: the file ends here
+  request.transferred -= beyond;
+  if (request.transferred > before) return false;  // the rest of the same span
+  if (count > 0 && ++request.retries < retries_max) return false;
   request.error = std::error_code(EIO, std::system_category());  // a write that takes nothing
   return true;
 }

@@ -28,6 +28,13 @@ enum class IoBackend : std::uint8_t {
 enum class IoKind : std::uint8_t { io_uring, threads };
 [[nodiscard]] std::string_view to_string(IoKind kind) noexcept;
 
+/// Whether files are written past the page cache (O_DIRECT).
+enum class DirectIo : std::uint8_t {
+  automatic,  ///< Where it was measured to be no slower, and the file system takes it.
+  on,         ///< Always; an error where the file system refuses.
+  off,
+};
+
 struct IoOptions {
   static constexpr unsigned depth_max = 64;
   static constexpr std::size_t block_bytes_max = std::size_t{64} << 20;
@@ -39,11 +46,16 @@ struct IoOptions {
   /// True: only the thread that opens the queue ever uses it, which spares the kernel the signals
   /// (SINGLE_ISSUER, DEFER_TASKRUN). False: any one thread at a time.
   bool thread_bound = false;
+  DirectIo direct = DirectIo::automatic;
+  bool direct_is_faster = false;  ///< What `automatic` goes by; a repository knows (io_hint.h).
+  /// Reads past the page cache where the file system can, so that the medium is tested.
+  bool direct_reads = false;
   /// Puts something between the queue and the driver: tests inject faults with it. May be empty.
   std::function<std::unique_ptr<IoDriver>(std::unique_ptr<IoDriver>)> decorate;
 };
 
-enum class IoOp : std::uint8_t { read, write, sync_data, sync_all };
+/// write_back only starts to write what is dirty of the whole file: it promises nothing.
+enum class IoOp : std::uint8_t { read, write, write_back, sync_data, sync_all };
 
 /// Is told when one of its requests is over. Called from IoQueue::dispatch_one() only.
 class RequestOwner {
@@ -57,8 +69,11 @@ class RequestOwner {
 struct Request {
   IoOp op = IoOp::read;
   int fd = -1;
-  std::span<std::byte> buffer;    ///< Empty for a sync.
-  std::uint64_t offset = 0;       ///< Bytes from the start of the file.
+  std::span<std::byte> buffer;  ///< Empty for a sync.
+  std::uint64_t offset = 0;     ///< Bytes from the start of the file.
+  /// Direct I/O: what offset and size are a multiple of. A short write is resumed at such a border,
+  /// a short read that does not end at one has met the end of the file.
+  std::size_t granule = 1;
   IoBlock* block = nullptr;       ///< The queue's block that `buffer` lies in, if it does.
   RequestOwner* owner = nullptr;  ///< Used by dispatch_one().
 
@@ -103,6 +118,8 @@ class IoDriver {
   [[nodiscard]] virtual IoKind kind() const noexcept = 0;
   /// Offers memory to pin once. Best effort: false means "not registered", which only costs time.
   virtual bool register_blocks(std::span<std::byte> memory, std::size_t block_bytes) = 0;
+  /// Why register_blocks() gave false, with the remedy; empty where there is nothing to be had.
+  [[nodiscard]] virtual std::string registration_problem() const { return {}; }
   virtual void start(const IoAttempt& attempt) = 0;
   /// Blocks until an attempt is over. Precondition: one was started and not yet reaped.
   [[nodiscard]] virtual IoCompletion reap() = 0;
@@ -133,6 +150,12 @@ class IoQueue {
   /// Why io_uring is not used, with the likely cause and the remedy; empty when it is used or was
   /// not wanted.
   [[nodiscard]] const std::string& fallback_reason() const noexcept { return fallback_reason_; }
+  /// Whether the kernel has the blocks pinned, and if not though it could, why.
+  [[nodiscard]] bool registered() const noexcept { return registered_; }
+  [[nodiscard]] std::string registration_problem() const { return driver_->registration_problem(); }
+  /// How files are to be written; `automatic`: direct where the file system lets us.
+  [[nodiscard]] DirectIo direct_writes() const noexcept { return direct_writes_; }
+  [[nodiscard]] bool direct_reads() const noexcept { return direct_reads_; }
   [[nodiscard]] std::size_t block_bytes() const noexcept { return block_bytes_; }
   [[nodiscard]] unsigned depth() const noexcept { return static_cast<unsigned>(blocks_.size()); }
 
@@ -156,6 +179,7 @@ class IoQueue {
 
   void start(Request& request);
   bool settle(Request& request, std::int64_t result);  // true when the request is over
+  bool settle_short(Request& request, std::size_t count);
 
   std::unique_ptr<std::byte, AlignedFree> memory_;  // outlives the driver that may have pinned it
   std::unique_ptr<IoDriver> driver_;
@@ -166,6 +190,8 @@ class IoQueue {
   std::deque<Request*> waiting_;  // submitted, not yet given to the driver
   std::size_t started_ = 0;
   bool registered_ = false;
+  DirectIo direct_writes_;
+  bool direct_reads_;
 };
 
 }  // namespace sluice::storage

@@ -19,7 +19,8 @@ using namespace std::chrono_literals;
 bool is_ours(const std::string& entry) {
   return entry == "lost+found" || entry == name::packs || entry == name::instances ||
          entry == name::tmp || entry == name::lock || entry == name::mark_copy ||
-         entry == temporary_name(name::mark) || entry == temporary_name(name::mark_copy);
+         entry == temporary_name(name::mark) || entry == temporary_name(name::mark_copy) ||
+         entry == name::io_hint || entry == temporary_name(name::io_hint);
 }
 
 Result<void> make_directory_at(const std::string& path) {

@@ -1,5 +1,6 @@
 #include "storage/read_ahead.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,6 +8,11 @@
 #include <utility>
 
 namespace sluice::storage {
+namespace {
+
+constexpr std::size_t sector_bytes = 4096;  // of the disks that have the largest
+
+}  // namespace
 
 ReadAhead::ReadAhead(IoQueue& queue, Plan plan) : queue_(queue), plan_(std::move(plan)) {}
 
@@ -33,22 +39,76 @@ void ReadAhead::fill() {
       queue_.give_block(*block);
       return;
     }
-    const auto size =
-        static_cast<std::size_t>(std::min<std::uint64_t>(block->bytes.size(), range->bytes));
-    pieces_.push_back({.file = range->file,
-                       .block = block,
-                       .size = size,
-                       .taken = 0,
-                       .done = range->file->error.has_value()});
-    Request& request = block->request;
+    pieces_.push_back({.file = range->file, .block = block, .bad = {}});
+    submit(pieces_.back(), *range);
+  }
+}
+
+/// Has as much of the range read as goes into the piece's block.
+void ReadAhead::submit(Piece& piece, ReadRange& range) {
+  const std::size_t granule = granule_of(*range.file);
+  const std::span<std::byte> block = piece.block->bytes;
+  piece.skip = static_cast<std::size_t>(range.offset % granule);
+  piece.size =
+      static_cast<std::size_t>(std::min<std::uint64_t>(block.size() - piece.skip, range.bytes));
+  piece.done = range.file->error.has_value();
+  const std::size_t end = piece.skip + piece.size;
+  Request& request = piece.block->request;
+  request.op = IoOp::read;
+  request.fd = range.file->fd.get();
+  request.buffer = block.first((end + granule - 1) / granule * granule);
+  request.offset = range.offset - piece.skip;
+  request.granule = granule;
+  request.owner = this;
+  range.offset += piece.size;
+  range.bytes -= piece.size;
+  if (!piece.done) queue_.submit(request);
+}
+
+/// What reads of the file must be a multiple of; has them pass the page cache if that is wanted.
+std::size_t ReadAhead::granule_of(const ReadFile& file) {
+  if (!queue_.direct_reads() || file.error) return 1;
+  if (std::exchange(direct_file_, &file) == &file) return granule_;
+  granule_ = begin_direct(file.fd);
+  if (granule_ > 0 && queue_.block_bytes() % granule_ == 0) return granule_;
+  if (granule_ > 0) end_direct(file.fd);
+  (void)::posix_fadvise(file.fd.get(), 0, 0, POSIX_FADV_DONTNEED);  // the next best
+  return granule_ = 1;
+}
+
+/// Reads a block that failed again, by sectors, so that a bad one costs only what lies in it.
+void ReadAhead::salvage(Piece& piece) {
+  struct Sector final : RequestOwner {
+    bool done = false;
+    void completed(Request& /*request*/) override { done = true; }
+  };
+  Request& whole = piece.block->request;
+  const std::size_t step = std::max(sector_bytes, whole.granule);
+  whole.error.clear();
+  whole.transferred = 0;
+  while (whole.transferred < whole.buffer.size()) {
+    const std::uint64_t offset = whole.offset + whole.transferred;
+    const std::size_t size = std::min(whole.buffer.size() - whole.transferred,
+                                      step - static_cast<std::size_t>(offset % step));
+    Sector sector;
+    Request request;
     request.op = IoOp::read;
-    request.fd = range->file->fd.get();
-    request.buffer = block->bytes.first(size);
-    request.offset = range->offset;
-    request.owner = this;
-    range->offset += size;
-    range->bytes -= size;
-    if (!pieces_.back().done) queue_.submit(request);
+    request.fd = whole.fd;
+    request.buffer = whole.buffer.subspan(whole.transferred, size);
+    request.offset = offset;
+    request.granule = whole.granule;
+    request.block = piece.block;
+    request.owner = &sector;
+    queue_.submit(request);
+    while (!sector.done && queue_.dispatch_one()) {
+    }
+    if (!request.error && request.transferred < size) {  // the file ends here
+      whole.transferred += request.transferred;
+      return;
+    }
+    if (request.error)
+      piece.bad.push_back({whole.transferred, whole.transferred + size, request.error});
+    whole.transferred += size;
   }
 }
 
@@ -75,9 +135,15 @@ ReadAhead::Taken ReadAhead::take_some(std::size_t count) {
   Piece& piece = pieces_.front();
   while (!piece.done && queue_.dispatch_one()) {
   }
-  const std::size_t from = piece.taken;
-  const std::size_t size = std::min(count, piece.size - from);
-  piece.taken += size;
+  if (piece.block->request.error == std::errc::io_error) salvage(piece);
+  const std::size_t size = std::min(count, piece.size - piece.taken);
+  Taken taken = take_read(piece, piece.skip + piece.taken, size);
+  piece.taken += taken.size;
+  return taken;
+}
+
+/// Of what was read, up to `size` bytes that are all good or all bad.
+ReadAhead::Taken ReadAhead::take_read(const Piece& piece, std::size_t from, std::size_t size) {
   const Request& request = piece.block->request;
   const std::string& object = piece.file->object;
   if (piece.file->error) return {.size = size, .bytes = {}, .error = piece.file->error};
@@ -85,6 +151,14 @@ ReadAhead::Taken ReadAhead::take_some(std::size_t count) {
     return {
         .size = size, .bytes = {}, .error = system_error(request.error.value(), "pread", object)};
   }
+  const auto bad =
+      std::ranges::find_if(piece.bad, [from](const BadBytes& b) { return b.end > from; });
+  if (bad != piece.bad.end() && bad->begin <= from) {
+    Error error = system_error(bad->error.value(), "pread", object);
+    error.detail += fmt::format(": the sector at byte {}", request.offset + bad->begin);
+    return {.size = std::min(size, bad->end - from), .bytes = {}, .error = std::move(error)};
+  }
+  if (bad != piece.bad.end()) size = std::min(size, bad->begin - from);
   if (from + size <= request.transferred)
     return {.size = size, .bytes = request.buffer.subspan(from, size), .error = {}};
   return {.size = size,

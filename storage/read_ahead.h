@@ -31,8 +31,10 @@ struct ReadRange {
 };
 
 /// Gives, in order, the bytes of ranges, keeping as many reads in flight as the queue has blocks.
+/// With IoOptions::direct_reads they come from the medium, where the file system allows it.
 ///
-/// Errors:  belong to the bytes they hit. take() consumes its bytes also when it fails.
+/// Errors:  belong to the bytes they hit: a block that cannot be read is read again by sectors.
+///          take() consumes its bytes also when it fails.
 /// Memory:  the queue's blocks, and the longest take() that straddles two blocks.
 /// Threads: as the queue, which it has to itself.
 class ReadAhead final : public RequestOwner {
@@ -56,12 +58,20 @@ class ReadAhead final : public RequestOwner {
   void completed(Request& request) override;
 
  private:
+  struct BadBytes {
+    std::size_t begin = 0;  // in the request's buffer
+    std::size_t end = 0;
+    std::error_code error;
+  };
+
   struct Piece {
     std::shared_ptr<const ReadFile> file;
     IoBlock* block = nullptr;
+    std::size_t skip = 0;  // bytes in front that nobody asked for
     std::size_t size = 0;
     std::size_t taken = 0;
     bool done = false;
+    std::vector<BadBytes> bad;  // in order
   };
 
   struct Taken {
@@ -71,6 +81,10 @@ class ReadAhead final : public RequestOwner {
   };
 
   void fill();
+  std::size_t granule_of(const ReadFile& file);
+  void submit(Piece& piece, ReadRange& range);
+  void salvage(Piece& piece);
+  static Taken take_read(const Piece& piece, std::size_t from, std::size_t size);
   ReadRange* next_range();  // what is left of the range being cut; nullptr at the end
   void drop_used_up();
   Taken take_some(std::size_t count);  // what the front piece has of the next `count` bytes
@@ -81,6 +95,8 @@ class ReadAhead final : public RequestOwner {
   bool plan_done_ = false;
   std::deque<Piece> pieces_;  // in order; the front one is being taken from
   std::vector<std::byte> scratch_;
+  const ReadFile* direct_file_ = nullptr;  // which granule_ is of
+  std::size_t granule_ = 1;
 };
 
 }  // namespace sluice::storage

@@ -9,6 +9,7 @@
 #include "storage/check_backup.h"
 #include "storage/committed_backup.h"
 #include "storage/file_lock.h"
+#include "storage/io_hint.h"
 #include "storage/layout.h"
 #include "storage/needed_packs.h"
 #include "storage/removal.h"
@@ -110,6 +111,7 @@ Result<std::unique_ptr<Repository>> Repository::open(const std::filesystem::path
   auto layout = Layout::open(path.string(), options.create_if_missing, options.on_step);
   if (!layout) return std::unexpected(std::move(layout.error()));
   if (auto ok = layout->allows(Operation::read); !ok) return std::unexpected(std::move(ok.error()));
+  if (const auto hint = read_io_hint(layout->root())) options.io.direct_is_faster = hint->direct;
   return std::make_unique<Repository>(std::make_shared<const Layout>(*std::move(layout)),
                                       std::move(options));
 }

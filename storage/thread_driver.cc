@@ -1,5 +1,6 @@
 #include "storage/thread_driver.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -24,6 +25,9 @@ std::int64_t perform(const IoAttempt& attempt) noexcept {
       break;
     case IoOp::write:
       result = ::pwrite(attempt.fd, attempt.buffer.data(), attempt.buffer.size(), offset);
+      break;
+    case IoOp::write_back:
+      result = ::sync_file_range(attempt.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
       break;
     case IoOp::sync_data: result = ::fdatasync(attempt.fd); break;
     case IoOp::sync_all: result = ::fsync(attempt.fd); break;

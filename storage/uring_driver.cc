@@ -40,6 +40,14 @@ std::string memlock_text() {
   return fmt::format("{} KiB", limit.rlim_cur / 1024);
 }
 
+/// Before 5.12 the rings count as locked memory, since then as the memory of the process.
+std::string out_of_memory() {
+  const std::string limit = memlock_text();
+  if (limit == "unlimited") return "memory is short, or the limit of this container is reached";
+  return "the locked-memory limit is too low (memlock " + limit +
+         "); raise it: ulimit -l, LimitMEMLOCK= of a service";
+}
+
 /// What most likely made io_uring_setup fail, and what would mend it.
 std::string likely_cause(int error_number) {
   const std::string disabled = first_line("/proc/sys/kernel/io_uring_disabled");
@@ -47,8 +55,7 @@ std::string likely_cause(int error_number) {
     return "sysctl kernel.io_uring_disabled=2 forbids it to everyone; set it to 0";
   if (error_number == EPERM && disabled == "1")
     return "sysctl kernel.io_uring_disabled=1 leaves it to kernel.io_uring_group; join that group";
-  if (error_number == ENOMEM)
-    return "the locked-memory limit is too low (memlock " + memlock_text() + "); raise ulimit -l";
+  if (error_number == ENOMEM) return out_of_memory();
   if (seccomp_is_on())
     return "a seccomp filter, such as a container's default profile, denies it; allow "
            "io_uring_setup, io_uring_enter and io_uring_register there";
@@ -61,6 +68,8 @@ std::string setup_reason(int error_number) {
   return fmt::format("io_uring_setup failed with {} ({}): {}", strerrorname_np(error_number),
                      std::system_category().message(error_number), likely_cause(error_number));
 }
+
+constexpr unsigned workers_max = 4;  // of each kind: for files, and for what may wait for ever
 
 class UringDriver final : public IoDriver {
  public:
@@ -77,6 +86,7 @@ class UringDriver final : public IoDriver {
   std::string missing_operation();
 
   [[nodiscard]] IoKind kind() const noexcept override { return IoKind::io_uring; }
+  [[nodiscard]] std::string registration_problem() const override { return unregistered_; }
   bool register_blocks(std::span<std::byte> memory, std::size_t block_bytes) override;
   void start(const IoAttempt& attempt) override;
   [[nodiscard]] IoCompletion reap() override;
@@ -89,6 +99,7 @@ class UringDriver final : public IoDriver {
   io_uring ring_{};
   bool open_ = false;
   bool registered_ = false;
+  std::string unregistered_;  // why the blocks are not
   bool lost_ = false;
   int broken_ = 0;  // errno after which the ring is not entered for submission again
   std::deque<Request*> in_ring_;
@@ -110,6 +121,10 @@ int UringDriver::set_up(unsigned entries, bool thread_bound) {
   open_ = true;
   // A child must not share the ring's memory. Failure costs nothing unless the caller forks.
   (void)io_uring_ring_dontfork(&ring_);
+  // What the kernel cannot start without blocking goes to workers of its own, as many as it likes
+  // beside a database that needs the cores. Kernels before 5.15 have no such limit.
+  std::array<unsigned, 2> workers{workers_max, workers_max};
+  (void)io_uring_register_iowq_max_workers(&ring_, workers.data());
   return 0;
 }
 
@@ -118,10 +133,11 @@ std::string UringDriver::missing_operation() {
     int opcode;
     const char* name;
   };
-  constexpr std::array<Needed, 5> needed{{{IORING_OP_READ, "READ"},
+  constexpr std::array<Needed, 6> needed{{{IORING_OP_READ, "READ"},
                                           {IORING_OP_WRITE, "WRITE"},
                                           {IORING_OP_READ_FIXED, "READ_FIXED"},
                                           {IORING_OP_WRITE_FIXED, "WRITE_FIXED"},
+                                          {IORING_OP_SYNC_FILE_RANGE, "SYNC_FILE_RANGE"},
                                           {IORING_OP_FSYNC, "FSYNC"}}};
   io_uring_probe* probe = io_uring_get_probe_ring(&ring_);
   if (probe == nullptr) return "PROBE";
@@ -136,8 +152,13 @@ bool UringDriver::register_blocks(std::span<std::byte> memory, std::size_t block
   std::vector<iovec> blocks;
   for (std::size_t at = 0; at < memory.size(); at += block_bytes)
     blocks.push_back({.iov_base = memory.data() + at, .iov_len = block_bytes});
-  registered_ =
-      io_uring_register_buffers(&ring_, blocks.data(), static_cast<unsigned>(blocks.size())) == 0;
+  const int result =
+      io_uring_register_buffers(&ring_, blocks.data(), static_cast<unsigned>(blocks.size()));
+  registered_ = result == 0;
+  if (!registered_) {
+    unregistered_ = fmt::format("io_uring_register failed with {}: {}", strerrorname_np(-result),
+                                likely_cause(-result));
+  }
   return registered_;
 }
 
@@ -158,6 +179,9 @@ void UringDriver::prepare(io_uring_sqe& sqe, const IoAttempt& attempt) const noe
                                   attempt.block_index);
       else
         io_uring_prep_write(&sqe, attempt.fd, data, size, attempt.offset);
+      break;
+    case IoOp::write_back:
+      io_uring_prep_sync_file_range(&sqe, attempt.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
       break;
     case IoOp::sync_data: io_uring_prep_fsync(&sqe, attempt.fd, IORING_FSYNC_DATASYNC); break;
     case IoOp::sync_all: io_uring_prep_fsync(&sqe, attempt.fd, 0); break;

@@ -75,7 +75,7 @@ void print_prefixes(const AnalyzeResult& result) {
                                                               rows_max, found)
                                                 : "");
   auto header = row(amount_header, "prefix");
-  if (bounds) header.push_back("uncertain");
+  if (bounds) header.emplace_back("uncertain");
   print_table(header, rows);
 }
 

@@ -1,13 +1,7 @@
 // sluice analyze PLACE
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <memory>
 
 #include "analyze_report.h"
@@ -22,43 +16,10 @@ namespace {
 
 struct Options {
   std::string place;
-  std::string html;
   AnalyzeOptions job;
   bool plain_ids = false;
   ServerOptions server;
 };
-
-Error cannot_write(const std::string& path) {
-  return {.stage = Stage::usage,
-          .code = "write_failed",
-          .message = "cannot write " + path + ": " + std::strerror(errno)};
-}
-
-/// "-" is standard output.
-Result<void> write_page(const std::string& path, const std::string& page) {
-  if (path == "-") {
-    fmt::print("{}", page);
-    return {};
-  }
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "wb"),
-                                                             [](std::FILE*) { return 0; });
-  if (!file) return std::unexpected(cannot_write(path));
-  const bool written = std::fwrite(page.data(), 1, page.size(), file.get()) == page.size();
-  if (std::fclose(file.get()) != 0 || !written) return std::unexpected(cannot_write(path));
-  return {};
-}
-
-/// Before an hour is spent on reading: whether the page can be written at all. True when that made
-/// the file.
-Result<bool> try_page(const std::string& path) {
-  if (path.empty() || path == "-") return false;
-  int file = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  const bool made = file >= 0;
-  if (!made) file = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (file < 0) return std::unexpected(cannot_write(path));
-  close(file);
-  return made;
-}
 
 int run(const Options& options, const Globals& globals) {
   const std::stop_token stop = stop_on_signals();
@@ -67,31 +28,21 @@ int run(const Options& options, const Globals& globals) {
   auto place = make_place(options.place, options.server, globals);
   if (!place) return report(place.error(), globals);
   job.place = std::move(*place);
-  if (options.html == "-" && globals.json) {
+  if (options.job.page == "-" && globals.json) {
     return report({.stage = Stage::usage,
                    .code = "bad_option",
                    .message = "--json and --html - both want standard output"},
                   globals);
   }
-  const auto made = try_page(options.html);
-  if (!made) return report(made.error(), globals);
   Result<AnalyzeResult> result;
   {
     TerminalObserver observer(globals.quiet);
     result = analyze(job, {.observer = &observer, .stop = stop});
   }
-  if (!result) {
-    if (*made) unlink(options.html.c_str());
-    return report(result.error(), globals);
-  }
-  if (!options.html.empty()) {
-    if (auto written = write_page(options.html, to_html(*result)); !written) {
-      return report(written.error(), globals);
-    }
-  }
+  if (!result) return report(result.error(), globals);
   if (globals.json) {
     fmt::print("{}\n", to_json(*result));
-  } else if (options.html != "-") {
+  } else if (options.job.page != "-") {
     print_analysis(*result);
   }
   return result->unreadable > 0 ? exit_code::incomplete : exit_code::done;
@@ -105,7 +56,7 @@ Verb add_analyze(CLI::App& app, const Globals& globals) {
          "PLACE", options->place,
          "Backup, RDB file (- for stdin), or redis://, rediss://, valkey://, valkeys:// URI")
       ->required();
-  app.add_option("--html", options->html, "Write one self-contained page; - for stdout")
+  app.add_option("--html", options->job.page, "Write one self-contained page; - for stdout")
       ->type_name("FILE");
   app.add_option("--top", options->job.top, "Keys in each list of the largest")
       ->check(CLI::Range(std::size_t{0}, AnalyzeOptions::top_max))

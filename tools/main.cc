@@ -69,6 +69,9 @@ int run(int argc, char** argv) {
       {"get", add_get(*app.add_subcommand("get", "Print the value of one key"), globals)},
       {"digest",
        add_digest(*app.add_subcommand("digest", "Take the digest of a dataset"), globals)},
+      {"doctor",
+       add_doctor(*app.add_subcommand("doctor", "Look for what would keep backups from working"),
+                  globals)},
       {"analyze",
        add_analyze(*app.add_subcommand("analyze", "Tell what a dataset is made of"), globals)},
   };

@@ -4,6 +4,7 @@ say, the page, and places of every kind."""
 
 import collections
 import html.parser
+import os
 import pathlib
 import re
 import sys
@@ -227,7 +228,7 @@ class Analyze(cli.Case):
 
     def test_refusals(self):
         file = cli.CORPUS / ROWS[0].file
-        self.assert_refused(analyze(file, '--html', '/no/such/folder/x.html'), 'write_failed',
+        self.assert_refused(analyze(file, '--html', '/no/such/folder/x.html'), 'open_failed',
                             '/no/such/folder', exit_code=cli.USAGE)
         self.assert_refused(analyze(file, '--html', '-'), 'bad_option', exit_code=cli.USAGE)
         for args in (('--top', '5000'), ('--depth', '0'), ('--shards', '0')):
@@ -238,7 +239,12 @@ class Analyze(cli.Case):
             page = pathlib.Path(folder) / 'page.html'
             run = analyze('-', '--html', page, stdin=data[:5000])
             self.assert_refused(run, 'truncated')
-            self.assertFalse(page.exists())
+            self.assertEqual(os.listdir(folder), [])
+            page.write_text('the page before')
+            self.assert_refused(analyze('-', '--html', page, stdin=data[:5000]), 'truncated')
+            self.assertEqual(page.read_text(), 'the page before')
+            self.assertEqual(os.listdir(folder), ['page.html'])
+        self.assert_refused(analyze(file, '--html', '/dev/full'), 'write_failed', '/dev/full')
 
 
 if __name__ == '__main__':

@@ -122,6 +122,19 @@ class Check(cli.Case):
         run = self.damaged(data + b'more')
         self.assertEqual((run.code, run.json['trailing_bytes']), (cli.DONE, 4))
 
+    def test_what_is_not_read_is_named(self):
+        dragonfly = b'REDIS0009\xfa\x06df-ver\x07v1.30.0'
+        for data, code, words in (
+                (dragonfly + b'\x1e\x01k\x02{}', 'unsupported_dialect',
+                 ('type 30', 'a JSON document of Dragonfly', 'key "k"', 'offset 25', 'JSON.SET')),
+                (dragonfly + b'\xca\x04zzzz', 'unsupported_dialect', ('opcode 202', 'SAVE RDB')),
+                (b'REDIS0009\x40\x01k\x00', 'unknown_type', ('type 64', 'if KeyDB wrote it')),
+                (b'VCS\x01\x01\x00\x01\x04\x22\x4d\x18', 'bad_magic', ('Valkey', 'lz4 -d'))):
+            run = self.damaged(data)
+            self.assertEqual((run.code, run.json['error']['code']), (cli.FAILED, code), run)
+            for word in words:
+                self.assertIn(word, run.json['error']['message'], run)
+
     def test_every_flipped_bit_is_seen(self):
         """By the frame or by the checksum; and nothing crashes over it."""
         data = fake.rdb([('key:1', 'value' * 20), ('key:2', '12345')])

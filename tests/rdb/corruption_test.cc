@@ -10,6 +10,7 @@
 #include "allocation_meter.h"
 #include "corpus.h"
 #include "corpus_reader.h"
+#include "rdb/lzf.h"
 #include "recorder.h"
 
 namespace sluice::rdb::testing {
@@ -45,11 +46,17 @@ struct Original {
   StreamReading reading;
 };
 
+/// A key that LZF is said to make longer is believed as far as LZF can.
+std::size_t bytes_allowed(const std::string& damaged, const StreamReading& reading) {
+  const bool text_refused = reading.frame_error && reading.frame_error->code == Errc::bad_string;
+  return damaged.size() * (text_refused ? lzf_expansion_max : 1) + memory_bytes_max;
+}
+
 void try_one(const Original& original, const std::string& damaged, std::size_t at, Tally& tally) {
   AllocationMeter meter;
   StreamReading reading;
   reading.read(damaged);
-  const std::size_t allowed = damaged.size() + memory_bytes_max;
+  const std::size_t allowed = bytes_allowed(damaged, reading);
   EXPECT_LE(meter.peak_bytes(), allowed) << "byte " << at;
   tally.peak_bytes =
       std::max(tally.peak_bytes, meter.peak_bytes() - std::min(meter.peak_bytes(), damaged.size()));
@@ -120,6 +127,7 @@ const std::map<std::string, std::string_view>& indifferent_files() {
       {"legacy/sorted_set_as_ziplist.rdb", repetition},
       {"legacy/ziplist_that_compresses_easily.rdb", repetition},
       {"legacy/zipmap_that_compresses_easily.rdb", repetition},
+      {"legacy/uncompressible_string_keys.rdb", "bits beside a four-byte length, up to version 7"},
       {"valkey-assets/corrupt_ziplist.rdb", "inside of the value that is refused in any case"},
       {"valkey-assets/encodings.rdb", repetition},
       {"valkey-assets/encodings-rdb987.rdb", repetition},

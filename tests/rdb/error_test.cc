@@ -148,24 +148,16 @@ TEST(Errc, UnknownTypeWithoutAReadableKey) {
   }
 }
 
+// refusal_test.cc has the rest.
 TEST(Errc, UnsupportedDialect) {
   const Error keydb = refusal_after_two(9, "FA 0B 'mvcc-tstamp' C0 01 40 04 'cron' 00");
   EXPECT_EQ(keydb.code, Errc::unsupported_dialect);
   EXPECT_EQ(keydb.key, "cron");
-  EXPECT_NE(keydb.detail.find("written by KeyDB"), std::string::npos) << keydb.detail;
   const Error dragonfly = refusal_after_two(9, "FA 06 'df-ver' 02 'v1' CA 04 'zzzz'");
   EXPECT_EQ(dragonfly.code, Errc::unsupported_dialect);
   EXPECT_EQ(dragonfly.offset, 22u + 11);
   EXPECT_EQ(dragonfly.key, "");
   EXPECT_EQ(refusal_after_two(10, "F6 01 'l'").code, Errc::unsupported_dialect);
-}
-
-// Dragonfly's type 30 is JSON, not one of Redis' hash templates.
-TEST(Errc, AForksNumbersAreNotExplainedByRedisOnes) {
-  const Error error = refusal_after_two(9, "FA 06 'df-ver' 02 'v1' 1E 04 'json' 00");
-  EXPECT_EQ(error.code, Errc::unknown_type);
-  EXPECT_EQ(error.detail.find("template"), std::string::npos) << error.detail;
-  EXPECT_NE(error.detail.find("Dragonfly"), std::string::npos) << error.detail;
 }
 
 TEST(Errc, UnskippableModule) {

@@ -1,10 +1,13 @@
 // Disks that fail: an error at any write or sync of a backup, and nothing of it is ever listed.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <set>
 
 #include "storage/chunk_reader.h"
+#include "storage/file.h"
 #include "storage/repository.h"
 #include "tests/storage/faulty_driver.h"
 #include "tests/storage/scratch.h"
@@ -19,8 +22,10 @@ class FaultOnEachBackend : public testing::TestWithParam<IoBackend> {
     EXPECT_OK(back_up(*opened));  // one that must stay
   }
 
-  std::unique_ptr<Repository> open(std::shared_ptr<Faults> faults) {
-    IoOptions io{.backend = GetParam(), .depth = 3, .block_bytes = 4096, .decorate = {}};
+  std::unique_ptr<Repository> open(std::shared_ptr<Faults> faults,
+                                   IoOptions io = {.block_bytes = 4096, .decorate = {}}) {
+    io.backend = GetParam();
+    io.depth = 3;
     if (faults) io.decorate = inject(std::move(faults));
     auto repository = Repository::open(scratch_.path() / "r",
                                        {.create_if_missing = true, .io = io, .on_step = {}});
@@ -36,6 +41,25 @@ class FaultOnEachBackend : public testing::TestWithParam<IoBackend> {
         return std::unexpected(ok.error());
     }
     return (*writer)->commit("{}");
+  }
+
+  /// Of the five chunks of back_up(), these cannot be read, and all others can.
+  static void expect_lost(const Repository& repository, const Backup& backup,
+                          const std::set<std::uint64_t>& lost) {
+    auto reader = ChunkReader::open(repository, backup);
+    ASSERT_OK(reader);
+    for (std::uint64_t i = 0; i < 5; ++i) {
+      SCOPED_TRACE(i);
+      const auto chunk = (*reader)->next();
+      if (lost.contains(i)) {
+        ASSERT_FALSE(chunk);
+        EXPECT_EQ(chunk.error().code, std::errc::io_error);
+        EXPECT_NE(chunk.error().detail.find("chunk " + std::to_string(i)), std::string::npos);
+      } else {
+        ASSERT_OK(chunk);
+        EXPECT_TRUE(std::ranges::equal((*chunk)->raw, random_bytes(5000, i)));
+      }
+    }
   }
 
   /// Only the first backup is listed, it is whole, and nothing else is left.
@@ -110,27 +134,49 @@ TEST_P(FaultOnEachBackend, ShortAndInterruptedWritesChangeNothing) {
   EXPECT_EQ(checked->problems, 0u);
 }
 
-TEST_P(FaultOnEachBackend, AReadErrorCostsTheChunksItHitsAndNoOther) {
+TEST_P(FaultOnEachBackend, ABadSectorCostsTheChunksItHitsAndNoOther) {
+  for (const bool direct : {false, true}) {
+    for (const std::size_t block_bytes : {4096, 1 << 20}) {
+      SCOPED_TRACE(std::to_string(block_bytes) + (direct ? " direct" : ""));
+      auto faults = std::make_shared<Faults>();
+      const auto repository =
+          open(faults, {.block_bytes = block_bytes, .direct_reads = direct, .decorate = {}});
+      const auto listed = repository->list();
+      const auto backup = repository->open_backup(listed->front().key);
+      ASSERT_OK(backup);
+      faults->bad_byte = 10'000;  // its sector, bytes 8192 to 12288, has some of chunks 1 and 2
+      expect_lost(*repository, *backup, {1, 2});
+      EXPECT_EQ(faults->unaligned_direct, 0);
+    }
+  }
+}
+
+TEST_P(FaultOnEachBackend, AReadErrorThatGoesAwayCostsNothing) {
   auto faults = std::make_shared<Faults>();
   const auto repository = open(faults);
   const auto listed = repository->list();
   const auto backup = repository->open_backup(listed->front().key);
   ASSERT_OK(backup);
-  faults->fail_read = 3;  // bytes 8192 to 12288 after the pack header: chunks 1 and 2
-  auto reader = ChunkReader::open(*repository, *backup);
-  ASSERT_OK(reader);
-  for (std::uint64_t i = 0; i < 5; ++i) {
-    SCOPED_TRACE(i);
-    const auto chunk = (*reader)->next();
-    if (i == 1 || i == 2) {
-      ASSERT_FALSE(chunk);
-      EXPECT_EQ(chunk.error().code, std::errc::io_error);
-      EXPECT_NE(chunk.error().detail.find("chunk " + std::to_string(i)), std::string::npos);
-    } else {
-      ASSERT_OK(chunk);
-      EXPECT_TRUE(std::ranges::equal((*chunk)->raw, random_bytes(5000, i)));
-    }
+  faults->fail_read = 3;
+  expect_lost(*repository, *backup, {});
+  EXPECT_GT(faults->reads, 3);
+}
+
+TEST_P(FaultOnEachBackend, ReadsPastThePageCacheWhereThatIsWanted) {
+  auto faults = std::make_shared<Faults>();
+  const auto repository = open(faults, {.direct_reads = true, .decorate = {}});
+  const auto listed = repository->list();
+  const auto backup = repository->open_backup(listed->front().key);
+  ASSERT_OK(backup);
+  const auto checked = repository->check_backup(
+      *backup, [](const Problem& problem) { ADD_FAILURE() << to_string(problem.error); });
+  EXPECT_EQ(checked->problems, 0u);
+  expect_lost(*repository, *backup, {});
+  const Fd probe(::open(scratch_.path().c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (begin_direct(probe) == 4096) {
+    EXPECT_EQ(faults->direct_reads, faults->reads);
   }
+  EXPECT_GT(faults->reads, 0);
 }
 
 }  // namespace

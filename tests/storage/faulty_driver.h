@@ -1,6 +1,9 @@
 #pragma once
 
+#include <fcntl.h>
+
 #include <cerrno>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <utility>
@@ -13,13 +16,20 @@ namespace sluice::storage {
 struct Faults {
   int fail_write = 0;  ///< The n-th write attempt fails with `error`.
   int fail_read = 0;
-  int fail_sync = 0;  ///< The n-th fsync or fdatasync.
+  std::uint64_t bad_byte = 0;  ///< Reads across this byte of a file fail with EIO. 0: none.
+  int fail_sync = 0;           ///< The n-th fsync or fdatasync.
   int error = EIO;
-  int interrupt_every = 0;       ///< Every n-th attempt comes back with EINTR, undone.
-  bool short_transfers = false;  ///< Each attempt above 512 bytes is cut to a third.
+  int interrupt_every = 0;  ///< Every n-th attempt comes back with EINTR, undone.
+  /// Each attempt above 512 bytes is cut to a third; a direct one to whole sectors, if that leaves
+  /// as much as can be resumed.
+  bool short_transfers = false;
 
   int writes = 0;
   int reads = 0;
+  int write_backs = 0;
+  int direct_reads = 0;
+  int direct_writes = 0;     ///< Of `writes`, those to a file opened with O_DIRECT.
+  int unaligned_direct = 0;  ///< Of those, the ones that no disk would take.
   int syncs = 0;
   int attempts = 0;
 };
@@ -41,8 +51,7 @@ class FaultyDriver final : public IoDriver {
       return;
     }
     IoAttempt real = attempt;
-    if (faults_->short_transfers && real.buffer.size() > 512)
-      real.buffer = real.buffer.first(real.buffer.size() / 3);
+    if (faults_->short_transfers) real.buffer = real.buffer.first(shortened(attempt));
     inner_->start(real);
   }
 
@@ -59,12 +68,40 @@ class FaultyDriver final : public IoDriver {
     ++faults.attempts;
     if (faults.interrupt_every > 0 && faults.attempts % faults.interrupt_every == 0) return EINTR;
     switch (attempt.op) {
-      case IoOp::read: return ++faults.reads == faults.fail_read ? faults.error : 0;
-      case IoOp::write: return ++faults.writes == faults.fail_write ? faults.error : 0;
+      case IoOp::read:
+        if (is_direct(attempt)) ++faults.direct_reads;
+        if (hits_bad_byte(attempt)) return EIO;
+        return ++faults.reads == faults.fail_read ? faults.error : 0;
+      case IoOp::write:
+        count_direct(attempt);
+        return ++faults.writes == faults.fail_write ? faults.error : 0;
+      case IoOp::write_back: ++faults.write_backs; return 0;
       case IoOp::sync_data:
       case IoOp::sync_all: return ++faults.syncs == faults.fail_sync ? faults.error : 0;
     }
     return 0;
+  }
+
+  [[nodiscard]] bool hits_bad_byte(const IoAttempt& attempt) const {
+    const std::uint64_t bad = faults_->bad_byte;
+    return bad != 0 && attempt.offset <= bad && bad < attempt.offset + attempt.buffer.size();
+  }
+
+  static bool is_direct(const IoAttempt& attempt) {
+    return (::fcntl(attempt.fd, F_GETFL) & O_DIRECT) != 0;
+  }
+
+  static std::size_t shortened(const IoAttempt& attempt) {
+    const std::size_t size = attempt.buffer.size();
+    if (is_direct(attempt)) return size < 3 * 4096 ? size : size / 3 / 512 * 512;
+    return size > 512 ? size / 3 : size;
+  }
+
+  void count_direct(const IoAttempt& attempt) {
+    if (!is_direct(attempt)) return;
+    ++faults_->direct_writes;
+    const auto address = reinterpret_cast<std::uintptr_t>(attempt.buffer.data());
+    if ((address | attempt.buffer.size() | attempt.offset) % 4096 != 0) ++faults_->unaligned_direct;
   }
 
   std::unique_ptr<IoDriver> inner_;

@@ -26,23 +26,33 @@ bool deny_io_uring(int error_number) {
   return install_filter(code);
 }
 
-/// Runs in a child: writes and reads a backup. 0 when it fell back and said why.
+/// Runs in a child: writes a backup, checks it and reads it back. 0 when all is as it was given,
+/// by threads, and the reason was told.
 int back_up_without_io_uring(const std::filesystem::path& path, int error_number) {
   if (!deny_io_uring(error_number)) return 10;
-  IoOptions io{.decorate = {}};
+  IoOptions io{.direct_is_faster = error_number == ENOSYS, .decorate = {}};
   auto repository = Repository::open(path, {.create_if_missing = true, .io = io, .on_step = {}});
   if (!repository) return 11;
   auto writer = (*repository)->begin_backup("a");
   if (!writer) return 12;
   if ((*writer)->io_kind() != IoKind::threads) return 13;
   if (!(*writer)->io_fallback_reason().contains("seccomp")) return 14;
-  if (!(*writer)->append_chunk(bytes_of("hello"), {})) return 15;
+  constexpr std::uint64_t chunks = 80;  // more than one pack
+  for (std::uint64_t i = 0; i < chunks; ++i) {
+    if (!(*writer)->append_chunk(random_bytes(1 << 20, i), {})) return 15;
+  }
   const auto committed = (*writer)->commit("{}");
-  if (!committed) return 16;
+  if (!committed || committed->stats.packs < 2) return 16;
   const auto backup = (*repository)->open_backup(committed->key);
   if (!backup) return 17;
+  const auto checked = (*repository)->check_backup(*backup, [](const Problem&) {});
+  if (!checked || checked->problems > 0 || checked->chunks != chunks) return 21;
   auto reader = ChunkReader::open(**repository, *backup);
-  if (!reader || !(*reader)->next()) return 18;
+  if (!reader) return 18;
+  for (std::uint64_t i = 0; i < chunks; ++i) {
+    const auto chunk = (*reader)->next();
+    if (!chunk || !std::ranges::equal((*chunk)->raw, random_bytes(1 << 20, i))) return 22;
+  }
   io.backend = IoBackend::io_uring;
   const auto insisted = IoQueue::open(io, path.string());
   if (insisted || insisted.error().code != Errc::io_unavailable) return 19;

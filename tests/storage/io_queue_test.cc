@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <mutex>
+#include <thread>
+
 #include "storage/file.h"
 #include "tests/storage/faulty_driver.h"
 #include "tests/storage/scratch.h"
@@ -117,6 +120,44 @@ TEST_P(IoQueueOnEachBackend, ResumesShortTransfersAndRetriesInterruptedOnes) {
   EXPECT_GT(faults->attempts, 200);
 }
 
+// As the threads of a backup do it, one at a time. Each ends with its writes still in flight, and
+// what they were given to the kernel by is then gone.
+TEST_P(IoQueueOnEachBackend, IsUsedByOneThreadAfterAnother) {
+  if (GetParam().thread_bound) return;
+  const auto queue = open_queue();
+  const Fd file = open_file("f");
+  constexpr unsigned threads = 8;
+  constexpr unsigned rounds = 25;
+  std::mutex mutex;
+  unsigned written = 0;
+  const auto write_some = [&] {
+    for (unsigned i = 0; i < rounds; ++i) {
+      const std::lock_guard lock(mutex);
+      IoBlock* block = queue->take_block();
+      while (block == nullptr) {
+        Request* over = queue->wait();
+        ASSERT_FALSE(over->error) << over->error.message();
+        queue->give_block(*over->block);
+        block = queue->take_block();
+      }
+      std::ranges::copy(random_bytes(block_bytes, written), block->bytes.begin());
+      prepare(*block, IoOp::write, file, written * block_bytes);
+      ++written;
+      queue->submit(block->request);
+    }
+  };
+  {
+    std::vector<std::jthread> running;
+    for (unsigned i = 0; i < threads; ++i) running.emplace_back(write_some);
+  }
+  while (Request* over = queue->wait()) {
+    EXPECT_FALSE(over->error) << over->error.message();
+    queue->give_block(*over->block);
+  }
+  EXPECT_EQ(written, threads * rounds);
+  expect_pattern(*queue, file, written);
+}
+
 TEST_P(IoQueueOnEachBackend, ReportsAShortReadAtTheEndOfAFile) {
   const auto queue = open_queue();
   const Fd file = open_file("f");
@@ -176,6 +217,28 @@ TEST_P(IoQueueOnEachBackend, HasNoMoreBlocksThanItsDepth) {
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block->bytes.data()) % 4096, 0u);
     queue->give_block(*block);
   }
+}
+
+TEST_P(IoQueueOnEachBackend, TellsWhetherItsBlocksArePinned) {
+  const auto queue = open_queue();
+  if (GetParam().backend == IoBackend::threads) {
+    EXPECT_FALSE(queue->registered());
+    EXPECT_EQ(queue->registration_problem(), "");
+  } else {
+    EXPECT_NE(queue->registered(), !queue->registration_problem().empty());
+  }
+}
+
+TEST_P(IoQueueOnEachBackend, WritesBackWithoutWaiting) {
+  const auto queue = open_queue();
+  const Fd file = open_file("f");
+  write_pattern(*queue, file, 4);
+  Request request;
+  request.op = IoOp::write_back;
+  request.fd = file.get();
+  queue->submit(request);
+  ASSERT_EQ(queue->wait(), &request);
+  EXPECT_FALSE(request.error) << request.error.message();
 }
 
 TEST(IoQueue, RefusesOptionsOutOfRange) {

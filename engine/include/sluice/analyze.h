@@ -28,6 +28,7 @@ struct AnalyzeOptions {
   bool fold_ids = true;          ///< "user:17" and "user:18" are both "user:*".
   /// Sizes of a cluster to spread the slots over.
   std::vector<std::size_t> shards{3, 6, 12};
+  std::string page{};  ///< Where to_html() of the result is written; "-" is standard output.
 };
 
 /// What some keys come to.
@@ -156,7 +157,8 @@ struct AnalyzeResult {
 ///
 /// Memory: some 16 MiB, whatever the number and size of the keys.
 /// Errors: what keeps the place from being read, or the RDB from being followed from key to key. A
-///         value that is wrong is counted in `unreadable`. "bad_option".
+///         value that is wrong is counted in `unreadable`. "bad_option". Of the page "open_failed",
+///         before anything is read, and "write_failed". It stands under its name once it is whole.
 [[nodiscard]] Result<AnalyzeResult> analyze(const AnalyzeOptions& options, const JobContext& job);
 
 [[nodiscard]] std::string to_json(const AnalyzeResult& result);
