@@ -1,10 +1,18 @@
 #include "sluice/catalog.h"
 
+#include "engine/check_record.h"
 #include "engine/errors.h"
 #include "engine/repository_access.h"
 
 namespace sluice {
 namespace {
+
+/// Nothing when there was no check, or what it left cannot be read.
+std::optional<LastCheck> last_check(const storage::Repository& repository,
+                                    const storage::BackupKey& key) {
+  const auto record = engine::load_check_record(repository, key);
+  return record ? record->last() : std::nullopt;
+}
 
 BackupSummary summarize(const storage::Repository& repository, const storage::BackupInfo& info) {
   BackupSummary summary;
@@ -15,6 +23,7 @@ BackupSummary summarize(const storage::Repository& repository, const storage::Ba
     summary.damage = manifest.error().message;
   }
   if (info.damage) summary.damage = engine::from_storage(*info.damage).message;
+  summary.verified = last_check(repository, info.key);
   summary.id = info.key.id;
   summary.instance = info.key.instance;
   summary.repo = repository.path();
@@ -54,6 +63,7 @@ Result<BackupDetail> show(const std::string& repository_path, const std::string&
   }
   detail.summary = engine::summarize(**repository, *key, opened->manifest,
                                      opened->stored.stored_bytes, detail.pack_file_bytes);
+  detail.summary.verified = last_check(**repository, *key);
   detail.chunks = opened->stored.chunks.size();
   detail.databases = opened->manifest.databases;
   detail.functions = opened->manifest.functions;

@@ -126,6 +126,7 @@ const std::string& Repository::path() const noexcept { return layout_->path(); }
 const std::optional<Error>& Repository::mark_damage() const noexcept {
   return layout_->mark_damage();
 }
+std::string Repository::pack_name(const PackId& id) { return Layout::pack_name(id); }
 const RepositoryKeys& Repository::keys() const noexcept { return layout_->keys(); }
 
 Result<std::unique_ptr<BackupWriter>> Repository::begin_backup(std::string_view instance,

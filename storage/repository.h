@@ -104,6 +104,8 @@ class Repository {
   [[nodiscard]] const std::optional<Error>& mark_damage() const noexcept;
   [[nodiscard]] const RepositoryKeys& keys() const noexcept;
   [[nodiscard]] const IoOptions& io_options() const noexcept { return options_.io; }
+  /// The path of a pack below the repository.
+  [[nodiscard]] static std::string pack_name(const PackId& id);
   /// For the readers of this layer.
   [[nodiscard]] const std::shared_ptr<const Layout>& shared_layout() const noexcept {
     return layout_;

@@ -38,6 +38,13 @@ void print(const BackupDetail& detail) {
       {"chunks", human_count(detail.chunks)},
       {"packs", fmt::format("{} ({})", detail.packs.size(), human_bytes(detail.pack_file_bytes))},
   };
+  if (const auto& verified = backup.verified) {
+    fields.emplace_back("verified",
+                        fmt::format("{} at {}, level {}", verified->ok ? "ok" : "DAMAGED",
+                                    format_time(verified->finished_at_ms), verified->level));
+  } else {
+    fields.emplace_back("verified", "never");
+  }
   for (const auto& [key, value] : detail.aux) fields.emplace_back("aux " + key, value);
   print_fields(fields);
 }

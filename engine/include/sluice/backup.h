@@ -21,13 +21,20 @@ struct BackupSource {
   std::uint64_t offset = 0;  ///< Replication offset of the snapshot.
 };
 
+/// How the last check of a backup went.
+struct LastCheck {
+  std::int64_t finished_at_ms = 0;
+  std::string level;  ///< How far it went, as VerifyLevel is named.
+  bool ok = false;
+};
+
 /// One committed backup, as the catalog shows it. Times are Unix milliseconds.
 struct BackupSummary {
   std::string id;
   std::string instance;
   std::string repo;
-  std::string layout;  ///< "canonical", or "stream": the RDB byte for byte as received.
-  std::string compression;            ///< "lz4", "zstd:3", "none".
+  std::string layout;       ///< "canonical", or "stream": the RDB byte for byte as received.
+  std::string compression;  ///< "lz4", "zstd:3", "none".
   std::optional<std::string> parent;  ///< Id of the backup that its changes are stored against.
   BackupSource source;
   std::uint64_t keys = 0;
@@ -43,6 +50,9 @@ struct BackupSummary {
   /// Set when something of the backup is damaged or missing; what its manifest says is filled in
   /// all the same when that can be read.
   std::optional<std::string> damage;
+  /// What verify() found: damage that no later check has found gone, else the deepest of the checks
+  /// that found nothing.
+  std::optional<LastCheck> verified;
 };
 
 /// How a backup is stored.
@@ -59,7 +69,8 @@ struct BackupOptions {
   BackupLayout layout = BackupLayout::canonical;
   std::string compression = "lz4";  ///< "lz4", "zstd", "zstd:LEVEL" (1 to 19), "none".
   /// The backup to store changes against, as for show(); "none": everything is stored; empty: the
-  /// newest one of the instance that is whole. Only for BackupLayout::canonical.
+  /// newest one of the instance that is whole and that no check has found damaged. Only for
+  /// BackupLayout::canonical.
   std::string parent;
   /// Keep LRU and LFU of each key, which differ from one backup to the next: every run changes.
   bool access_info = false;
@@ -75,7 +86,8 @@ struct BackupOptions {
 /// Errors:     Stage::net when the source refuses or falls silent, Stage::rdb when what it sends is
 ///             malformed, Stage::storage for the repository. After an error nothing is listed.
 /// Durability: on success the backup is on stable storage.
-/// Memory:     in canonical layout options.memory_bytes, in stream layout about 60 MiB, whatever the
+/// Memory:     in canonical layout options.memory_bytes, in stream layout about 60 MiB, whatever
+/// the
 ///             size of the dataset or of a value.
 /// Threads:    blocks the calling thread; one more receives; two more take digests, sort and
 ///             compress.
