@@ -5,6 +5,7 @@
 #include <charconv>
 #include <ranges>
 
+#include "engine/check_record.h"
 #include "engine/errors.h"
 #include "engine/repository_access.h"
 
@@ -22,6 +23,16 @@ Result<std::unique_ptr<ParentBackup>> open_parent(const storage::Repository& rep
   if (!backup) return std::unexpected(backup.error());
   if (backup->stored.head_damage) return std::unexpected(from_storage(*backup->stored.head_damage));
   return ParentBackup::of(*std::move(backup));
+}
+
+/// Why a backup is not to be built on: damage that a check has found and none has found gone. What
+/// checks have left may be lost or unreadable, which is no reason.
+std::optional<std::string> known_damage(const storage::Repository& repository,
+                                        const storage::BackupKey& key) {
+  const auto record = load_check_record(repository, key);
+  if (!record || !record->bad || !record->bad->data) return std::nullopt;
+  return fmt::format("backup {} was found damaged at {} and is not built on", key.id,
+                     format_time(record->bad->at_ms));
 }
 
 }  // namespace
@@ -65,7 +76,7 @@ Result<std::unique_ptr<ParentBackup>> choose_parent(const storage::Repository& r
     return open_parent(repository, *key);
   }
   // Mostly the newest one will do, and the others need not be looked at.
-  if (const auto key = repository.newest(instance)) {
+  if (const auto key = repository.newest(instance); key && !known_damage(repository, *key)) {
     if (auto parent = open_parent(repository, *key)) return parent;
   }
   const auto listed = repository.list(instance);
@@ -74,6 +85,10 @@ Result<std::unique_ptr<ParentBackup>> choose_parent(const storage::Repository& r
     if (info.damage) {
       meter.notice(fmt::format("backup {} is damaged and is not built on: {}", info.key.id,
                                from_storage(*info.damage).message));
+      continue;
+    }
+    if (const auto damage = known_damage(repository, info.key)) {
+      meter.notice(*damage);
       continue;
     }
     auto parent = open_parent(repository, info.key);

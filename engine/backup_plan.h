@@ -20,7 +20,8 @@ namespace sluice::engine {
 [[nodiscard]] std::string to_text(const storage::Compression& compression);
 
 /// The backup that a new one of `instance` is stored against: the one that is named, else the
-/// newest in canonical layout that is whole. Null when there is none, or none is wanted.
+/// newest in canonical layout that is whole and that no check has found damaged. Null when there is
+/// none, or none is wanted.
 ///
 /// Errors: what keeps a named one from being found or used.
 [[nodiscard]] Result<std::unique_ptr<ParentBackup>> choose_parent(

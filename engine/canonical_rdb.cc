@@ -15,17 +15,17 @@ constexpr unsigned version_with_checksum = 5;
 constexpr std::uint8_t opcode_eof = 255;
 constexpr std::size_t shown_key_bytes = 64;
 
-std::string shown_key(std::span<const std::byte> label, const Manifest& manifest) {
-  if (manifest.by_slot() && label.size() >= RunContext::slot_bytes)
-    label = label.subspan(RunContext::slot_bytes);
-  return rdb::escape(label, shown_key_bytes);
-}
-
 }  // namespace
 
 rdb::Header header_of(const Manifest& manifest) noexcept {
   return {.dialect = manifest.dialect == "valkey" ? rdb::Dialect::valkey : rdb::Dialect::redis,
           .version = manifest.source.rdb_version};
+}
+
+std::string shown_key(std::span<const std::byte> label, const Manifest& manifest) {
+  if (manifest.by_slot() && label.size() >= RunContext::slot_bytes)
+    label = label.subspan(RunContext::slot_bytes);
+  return rdb::escape(label, shown_key_bytes);
 }
 
 std::string describe_run(const OpenBackup& backup, const CanonicalMap& map, std::uint32_t ordinal) {
@@ -71,7 +71,11 @@ Result<void> CanonicalRdb::copy_chunks(ChunkRange chunks) {
   return {};
 }
 
-Result<void> CanonicalRdb::begin() { return copy_chunks(map_.head()); }
+Result<void> CanonicalRdb::begin(bool has_head) {
+  if (has_head) return copy_chunks(map_.head());
+  writer_.begin();
+  return {};
+}
 
 void CanonicalRdb::begin_bare() { writer_.begin(); }
 
@@ -127,8 +131,10 @@ Result<void> CanonicalRdb::long_value(const Record& record) {
   return {};
 }
 
-Result<void> CanonicalRdb::end() {
-  if (auto copied = copy_chunks(map_.tail()); !copied) return copied;
+Result<void> CanonicalRdb::end(bool has_tail) {
+  if (has_tail) {
+    if (auto copied = copy_chunks(map_.tail()); !copied) return copied;
+  }
   if (header_.version >= version_with_checksum) {
     writer_.end();
   } else {

@@ -50,16 +50,16 @@ class CanonicalRdb {
   /// valid any more once one of the calls below was made.
   [[nodiscard]] SideReader& chunks() noexcept { return chunks_; }
 
-  /// What comes before the first record.
-  [[nodiscard]] Result<void> begin();
+  /// What comes before the first record; only the magic where that is lost.
+  [[nodiscard]] Result<void> begin(bool has_head = true);
   /// The magic alone, in the place of begin(): enough for who wants a record, or a few.
   void begin_bare();
   /// All records of a run; `raw` is the chunk.
   [[nodiscard]] Result<void> run(std::uint32_t ordinal, std::span<const std::byte> raw);
   /// One record of a run in `db`.
   [[nodiscard]] Result<void> record(std::uint64_t db, const Record& record);
-  /// What comes after the last one, and the checksum.
-  [[nodiscard]] Result<void> end();
+  /// What comes after the last one, unless that is lost, and the checksum.
+  [[nodiscard]] Result<void> end(bool has_tail = true);
   /// Hands on what is still held here, in the place of end().
   void flush() { writer_.flush(); }
 
@@ -77,6 +77,9 @@ class CanonicalRdb {
 
 /// What a backup's manifest says of the version of its RDB.
 [[nodiscard]] rdb::Header header_of(const Manifest& manifest) noexcept;
+
+/// A label as a person reads it: escaped, cut at 64 bytes, without its slot.
+[[nodiscard]] std::string shown_key(std::span<const std::byte> label, const Manifest& manifest);
 
 /// "backup ID: run 12, db 0, keys from "a" to "b"", for messages: keys escaped, cut at 64 bytes.
 [[nodiscard]] std::string describe_run(const OpenBackup& backup, const CanonicalMap& map,

@@ -2,11 +2,19 @@
 
 #include <algorithm>
 
+#include "engine/check_record.h"
 #include "engine/errors.h"
 #include "engine/repository_access.h"
 
 namespace sluice {
 namespace {
+
+/// Nothing when there was no check, or what it left cannot be read.
+std::optional<LastCheck> last_check(const storage::Repository& repository,
+                                    const storage::BackupKey& key) {
+  const auto record = engine::load_check_record(repository, key);
+  return record ? record->last() : std::nullopt;
+}
 
 BackupSummary summarize(const storage::Repository& repository, const storage::BackupInfo& info) {
   BackupSummary summary;
@@ -17,6 +25,7 @@ BackupSummary summarize(const storage::Repository& repository, const storage::Ba
     summary.damage = manifest.error().message;
   }
   if (info.damage) summary.damage = engine::from_storage(*info.damage).message;
+  summary.verified = last_check(repository, info.key);
   summary.id = info.key.id;
   summary.instance = info.key.instance;
   summary.repo = repository.path();
@@ -98,6 +107,7 @@ Result<BackupDetail> show(const std::string& repository_path, const std::string&
   count_chunks(opened->stored, detail);
   detail.summary = engine::summarize(**repository, *key, opened->manifest,
                                      opened->stored.stored_bytes, detail.own_pack_file_bytes);
+  detail.summary.verified = last_check(**repository, *key);
   detail.databases = opened->manifest.databases;
   detail.functions = opened->manifest.functions;
   detail.aux = opened->manifest.aux;

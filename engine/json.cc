@@ -46,6 +46,10 @@ json::object json_error(const Error& error) {
 }
 
 json::object json_summary(const BackupSummary& summary) {
+  const auto& verified = summary.verified;
+  const auto verified_at =
+      verified ? std::optional(format_time(verified->finished_at_ms)) : std::nullopt;
+  const auto verified_level = verified ? std::optional(verified->level) : std::nullopt;
   return {{"id", summary.id},
           {"instance", summary.instance},
           {"repo", summary.repo},
@@ -70,7 +74,10 @@ json::object json_summary(const BackupSummary& summary) {
           {"started_at", format_time(summary.started_at_ms)},
           {"finished_at", format_time(summary.finished_at_ms)},
           {"seconds", summary.seconds},
-          {"damage", json_optional(summary.damage)}};
+          {"damage", json_optional(summary.damage)},
+          {"verified_at", json_optional(verified_at)},
+          {"verified_level", json_optional(verified_level)},
+          {"verified_ok", verified ? json::value(verified->ok) : json::value(nullptr)}};
 }
 
 }  // namespace engine
@@ -108,24 +115,6 @@ std::string to_json(const BackupDetail& detail) {
   for (const auto& [key, value] : detail.aux) aux.push_back(boost::json::array{key, value});
   object["aux"] = std::move(aux);
   return boost::json::serialize(object);
-}
-
-std::string to_json(const std::vector<VerifyResult>& results) {
-  boost::json::array list;
-  for (const VerifyResult& result : results) {
-    list.push_back({{"id", result.id},
-                    {"instance", result.instance},
-                    {"ok", result.ok},
-                    {"chunks", result.chunks},
-                    {"stored_bytes", result.stored_bytes},
-                    {"raw_bytes", result.raw_bytes},
-                    {"keys", result.keys},
-                    {"digest", engine::json_optional(result.digest)},
-                    {"problems", boost::json::value_from(result.problems)},
-                    {"problem_count", result.problem_count},
-                    {"seconds", result.seconds}});
-  }
-  return boost::json::serialize(list);
 }
 
 }  // namespace sluice

@@ -100,7 +100,8 @@ BackupSummary summarize(const storage::Repository& repository, const storage::Ba
           .started_at_ms = manifest.started_at_ms,
           .finished_at_ms = manifest.finished_at_ms,
           .seconds = static_cast<double>(manifest.finished_at_ms - manifest.started_at_ms) / 1000,
-          .damage = std::nullopt};
+          .damage = std::nullopt,
+          .verified = std::nullopt};
 }
 
 }  // namespace sluice::engine

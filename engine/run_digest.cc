@@ -46,7 +46,7 @@ rdb::Digest128 RunDigest::term(const Record& record, const RunContext& context,
 RunDigest::Sum RunDigest::of(RunReader& run, const RunContext& context) {
   Sum sum;
   Record record;
-  while (run.next(record)) sum.digest += term(record, context, sum.undecodable);
+  while (run.next(record)) add(record, context, sum);
   return sum;
 }
 

@@ -35,6 +35,11 @@ class RunDigest {
     std::uint64_t undecodable = 0;  ///< Records without a term; the sum is of no use then.
   };
 
+  /// Adds one record of a run.
+  void add(const Record& record, const RunContext& context, Sum& sum) {
+    sum.digest += term(record, context, sum.undecodable);
+  }
+
   /// Of all records of a run, from where `run` stands.
   [[nodiscard]] Sum of(RunReader& run, const RunContext& context);
 

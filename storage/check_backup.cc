@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -37,7 +38,9 @@ class BackupCheck {
   };
   static constexpr std::uint32_t run_chunks_max = 256;
 
-  void report(Error error, std::string object, std::vector<std::uint32_t> chunks);
+  void report(Problem problem);
+  void check_pack_size(std::uint32_t pack);
+  [[nodiscard]] std::vector<std::uint32_t> chunks_of(std::span<const std::uint32_t> blobs) const;
   void check_mark();
   void check_papers();
   void check_packs();
@@ -78,12 +81,11 @@ BackupCheck::BackupCheck(std::shared_ptr<const Layout> layout, const IoOptions& 
     std::ranges::stable_sort(blobs, {}, [&](std::uint32_t at) { return backup.blobs[at].offset; });
 }
 
-void BackupCheck::report(Error error, std::string object, std::vector<std::uint32_t> chunks) {
+void BackupCheck::report(Problem problem) {
   const std::lock_guard guard(mutex_);
   ++stats_.problems;
-  for (const std::uint32_t chunk : chunks) lost_[chunk] = true;
-  on_problem_(
-      {.error = std::move(error), .object = std::move(object), .chunks = std::move(chunks)});
+  for (const std::uint32_t chunk : problem.chunks) lost_[chunk] = true;
+  on_problem_(problem);
 }
 
 void BackupCheck::fail(Error error) {
@@ -96,11 +98,11 @@ void BackupCheck::check_mark() {
   for (const std::string_view file : {name::mark, name::mark_copy}) {
     const auto mark = layout_->read_mark(file);
     if (!mark) {
-      report(mark.error(), std::string(file), {});
+      report({.error = mark.error(), .object = std::string(file)});
     } else if (serialize(*mark) != serialize(layout_->mark())) {
-      report({.code = Errc::corrupt,
-              .detail = layout_->root().path_of(file) + ": of another repository"},
-             std::string(file), {});
+      report({.error = {.code = Errc::corrupt,
+                        .detail = layout_->root().path_of(file) + ": of another repository"},
+              .object = std::string(file)});
     }
   }
 }
@@ -108,7 +110,7 @@ void BackupCheck::check_mark() {
 /// HEAD, the manifest and its copy.
 void BackupCheck::check_papers() {
   const auto tell = [this](std::string_view file, Error error) {
-    report(std::move(error), Layout::backup_name(backup_.key, file), {});
+    report({.error = std::move(error), .object = Layout::backup_name(backup_.key, file)});
   };
   const auto head = layout_->head(backup_.key);
   if (!head) {
@@ -141,23 +143,58 @@ void BackupCheck::check_packs() {
     tools.identifier = std::make_unique<Identifier>(layout_->keys());
   for (;;) {
     const std::uint32_t pack = next_++;
-    if (pack >= backup_.packs.size()) return;
-    check_pack(tools, pack);
+    if (pack >= backup_.packs.size() || options_.stop.stop_requested()) return;
+    if (!options_.skip || !options_.skip(backup_.packs[pack])) check_pack(tools, pack);
   }
 }
 
+std::vector<std::uint32_t> BackupCheck::chunks_of(std::span<const std::uint32_t> blobs) const {
+  std::vector<std::uint32_t> chunks;
+  for (const std::uint32_t blob : blobs) chunks.push_back(chunk_of_blob(backup_, blob));
+  std::ranges::sort(chunks);
+  const auto twice = std::ranges::unique(chunks);
+  chunks.erase(twice.begin(), twice.end());
+  return chunks;
+}
+
+/// Whether it is there. Its bytes are not looked at.
+void BackupCheck::check_pack_size(std::uint32_t pack) {
+  const PackRef& ref = backup_.packs[pack];
+  const std::string object = Layout::pack_name(ref.id);
+  auto size = file_size(layout_->root(), object);
+  if (size && *size == ref.file_bytes) return;
+  Error error =
+      size ? Error{.code = *size < ref.file_bytes ? Errc::truncated : Errc::corrupt,
+                   .detail = fmt::format("{}: {} bytes, expected {}",
+                                         layout_->root().path_of(object), *size, ref.file_bytes)}
+           : std::move(size.error());
+  const bool is_missing = error.code == Errc::not_found;
+  report({.error = std::move(error),
+          .object = object,
+          .chunks = is_missing ? chunks_of(blobs_[pack]) : std::vector<std::uint32_t>(),
+          .pack = ref.id});
+}
+
 void BackupCheck::check_pack(PackCheckTools& tools, std::uint32_t pack) {
-  const PackCheck::OnProblem on_problem = [&](Error error, std::span<const std::uint32_t> blobs) {
-    std::vector<std::uint32_t> chunks;
-    for (const std::uint32_t blob : blobs) chunks.push_back(chunk_of_blob(backup_, blob));
-    std::ranges::sort(chunks);
-    const auto twice = std::ranges::unique(chunks);
-    chunks.erase(twice.begin(), twice.end());
-    report(std::move(error), Layout::pack_name(backup_.packs[pack].id), std::move(chunks));
+  const PackRef& ref = backup_.packs[pack];
+  const PackCheck::OnProblem on_problem = [&](Error error, std::span<const std::uint32_t> blobs,
+                                              std::optional<std::uint64_t> offset) {
+    report({.error = std::move(error),
+            .object = Layout::pack_name(ref.id),
+            .chunks = chunks_of(blobs),
+            .pack = ref.id,
+            .offset = offset});
+  };
+  std::uint64_t told = 0;
+  const auto tell = [&](std::uint64_t bytes) {
+    if (options_.progress != nullptr) *options_.progress += bytes - std::exchange(told, bytes);
+    return !options_.stop.stop_requested();
   };
   PackCheck check(tools, *layout_, backup_, pack, blobs_[pack], on_problem);
-  check.run();
+  const bool is_done = check.run(tell);
+  tell(check.bytes());
   const std::lock_guard guard(mutex_);
+  if (is_done && options_.on_pack) options_.on_pack(ref, check.is_sound());
   ++stats_.packs;
   stats_.bytes += check.bytes();
   stats_.raw_bytes += check.raw_bytes();
@@ -180,7 +217,7 @@ void BackupCheck::check_chains() {
   Identifier identifier(layout_->keys());
   for (;;) {
     const std::uint32_t run = next_++;
-    if (run >= runs_.size()) return;
+    if (run >= runs_.size() || options_.stop.stop_requested()) return;
     check_run(**reader, identifier, runs_[run]);
   }
 }
@@ -191,9 +228,17 @@ void BackupCheck::check_run(ChunkReader& reader, Identifier& identifier, const R
   for (std::uint32_t i = run.first; i < run.first + run.count; ++i) {
     const auto chunk = reader.next();
     const BlobRef& last = backup_.blobs_of(i).back();
-    const std::string object = Layout::pack_name(backup_.packs[last.pack].id);
+    const PackId pack = backup_.packs[last.pack].id;
+    const std::string object = Layout::pack_name(pack);
+    const auto tell = [&](Error error) {
+      report({.error = std::move(error),
+              .object = object,
+              .chunks = {i},
+              .pack = pack,
+              .offset = last.offset});
+    };
     if (!chunk) {
-      report(chunk.error(), object, {i});
+      tell(chunk.error());
       continue;
     }
     const ChunkView& view = **chunk;
@@ -201,7 +246,7 @@ void BackupCheck::check_run(ChunkReader& reader, Identifier& identifier, const R
     if (identifier.identify(view.type, view.raw) == view.identity) continue;
     const std::string where = place_of(layout_->root().path_of(object), i, backup_.chunks[i],
                                        backup_.chunks[i].blob_count - std::size_t{1}, last);
-    report({.code = Errc::checksum_mismatch, .detail = where + ": identity"}, object, {i});
+    tell({.code = Errc::checksum_mismatch, .detail = where + ": identity"});
   }
   const std::lock_guard guard(mutex_);
   stats_.raw_bytes += raw_bytes;
@@ -218,11 +263,17 @@ void BackupCheck::in_threads(void (BackupCheck::*work)()) {
 Result<CheckStats> BackupCheck::run() {
   check_mark();
   check_papers();
-  in_threads(&BackupCheck::check_packs);
+  if (options_.level == CheckLevel::listed) {
+    for (std::uint32_t i = 0; i < backup_.packs.size(); ++i) check_pack_size(i);
+  } else {
+    in_threads(&BackupCheck::check_packs);
+  }
   find_runs();
   if (options_.level == CheckLevel::decoded && !runs_.empty())
     in_threads(&BackupCheck::check_chains);
   if (error_) return std::unexpected(*std::move(error_));
+  if (options_.stop.stop_requested())
+    return std::unexpected(system_error(ECANCELED, "check of", layout_->path()));
   stats_.chunks = backup_.chunks.size();
   return stats_;
 }

@@ -31,6 +31,7 @@ inline constexpr std::string_view removed_head = "HEAD.removed";
 inline constexpr std::string_view writer_lock = "LOCK";
 inline constexpr std::string_view manifest = "manifest";
 inline constexpr std::string_view manifest_copy = "manifest.copy";
+inline constexpr std::string_view checked = "CHECKED";
 }  // namespace name
 
 /// An open repository as directories: where each object lies. Knows nothing of their contents but

@@ -49,9 +49,10 @@ PackCheck::PackCheck(PackCheckTools& tools, const Layout& layout, const Backup& 
         return ReadRange{.file = file_, .offset = 0, .bytes = file_bytes_};
       }) {}
 
-void PackCheck::report(Error error, std::span<const std::uint32_t> lost) {
+void PackCheck::report(Error error, std::span<const std::uint32_t> lost,
+                       std::optional<std::uint64_t> offset) {
   ++problems_;
-  on_problem_(std::move(error), lost);
+  on_problem_(std::move(error), lost, offset);
 }
 
 void PackCheck::report(Errc code, std::string_view what) {
@@ -74,18 +75,22 @@ void PackCheck::skip_to(std::uint64_t offset) {
     (void)take(std::min<std::uint64_t>(offset - position_, format::chunk_raw_bytes_max));
 }
 
-void PackCheck::run() {
+bool PackCheck::run(const GoOn& go_on) {
   if (file_->error) {
     report(*file_->error, expected_);
-    return;
+    return true;
   }
-  if (!check_size()) return;
+  if (!check_size()) return true;
   read_footer();
   check_header();
-  while (const auto spot = next_spot()) check_blob(*spot);
+  while (const auto spot = next_spot()) {
+    if (!go_on(position_)) return false;
+    check_blob(*spot);
+  }
   (void)wanted_at(UINT64_MAX);  // tells of those that were not found
   if (footer_problem_) report(*footer_problem_);
   check_tail();
+  return true;
 }
 
 bool PackCheck::check_size() {
@@ -213,7 +218,7 @@ std::span<const std::uint32_t> PackCheck::wanted_at(std::uint64_t offset) {
     const auto lost = expected_.subspan(next_expected_, 1);
     report({.code = Errc::corrupt,
             .detail = where(offset_of(next_expected_), lost) + ": no blob begins here"},
-           lost);
+           lost, offset_of(next_expected_));
   }
   const std::size_t first = next_expected_;
   while (next_expected_ < expected_.size() && offset_of(next_expected_) == offset) ++next_expected_;
@@ -233,7 +238,7 @@ void PackCheck::check_blob(const Spot& spot) {
   const std::string place = where(spot.offset, wanted);
   const std::uint64_t size = blob_bytes(spot.stored_bytes);
   if (size > file_bytes_ || spot.offset > file_bytes_ - size) {
-    report({.code = Errc::truncated, .detail = place}, wanted);
+    report({.code = Errc::truncated, .detail = place}, wanted, spot.offset);
     return;
   }
   skip_to(spot.offset);
@@ -241,11 +246,12 @@ void PackCheck::check_blob(const Spot& spot) {
   position_ += size;
   if (!blob) {
     report({.code = blob.error().code, .detail = fmt::format("{}: {}", place, blob.error().detail)},
-           wanted);
+           wanted, spot.offset);
     return;
   }
   digest_.update(*blob);
-  if (auto ok = check_bytes(spot, *blob, wanted, place); !ok) report(std::move(ok.error()), wanted);
+  if (auto ok = check_bytes(spot, *blob, wanted, place); !ok)
+    report(std::move(ok.error()), wanted, spot.offset);
 }
 
 Result<void> PackCheck::check_bytes(const Spot& spot, std::span<const std::byte> blob,

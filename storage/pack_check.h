@@ -36,14 +36,20 @@ struct PackCheckTools {
 /// the blobs and by what the backup says.
 class PackCheck {
  public:
-  /// `blobs` are positions in Backup::blobs of those that are lost by the problem.
-  using OnProblem = std::function<void(Error error, std::span<const std::uint32_t> blobs)>;
+  /// `blobs` are positions in Backup::blobs of those that are lost by the problem, `offset` where
+  /// the blob begins that it is about, whosever it is.
+  using OnProblem = std::function<void(Error error, std::span<const std::uint32_t> blobs,
+                                       std::optional<std::uint64_t> offset)>;
 
   /// `expected`: the blobs of the backup in this pack, by offset.
   PackCheck(PackCheckTools& tools, const Layout& layout, const Backup& backup, std::uint32_t pack,
             std::span<const std::uint32_t> expected, const OnProblem& on_problem);
 
-  void run();
+  /// Called before each blob; false ends run() there.
+  using GoOn = std::function<bool(std::uint64_t bytes)>;
+  /// False when it was not run to the end.
+  bool run(const GoOn& go_on);
+  [[nodiscard]] bool is_sound() const noexcept { return problems_ == 0; }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return position_; }
   /// Of the backup's chunks that are one whole blob here, decoded.
   [[nodiscard]] std::uint64_t raw_bytes() const noexcept { return raw_bytes_; }
@@ -56,7 +62,8 @@ class PackCheck {
     const format::FooterEntry* entry = nullptr;
   };
 
-  void report(Error error, std::span<const std::uint32_t> lost = {});
+  void report(Error error, std::span<const std::uint32_t> lost = {},
+              std::optional<std::uint64_t> offset = {});
   void report(Errc code, std::string_view what);
   std::optional<std::span<const std::byte>> take(std::uint64_t count, bool hashed = true);
   void skip_to(std::uint64_t offset);

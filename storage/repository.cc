@@ -13,6 +13,7 @@
 #include "storage/layout.h"
 #include "storage/needed_packs.h"
 #include "storage/removal.h"
+#include "storage/sealed_text.h"
 
 namespace sluice::storage {
 namespace {
@@ -125,6 +126,7 @@ const std::string& Repository::path() const noexcept { return layout_->path(); }
 const std::optional<Error>& Repository::mark_damage() const noexcept {
   return layout_->mark_damage();
 }
+std::string Repository::pack_name(const PackId& id) { return Layout::pack_name(id); }
 const RepositoryKeys& Repository::keys() const noexcept { return layout_->keys(); }
 
 Result<std::unique_ptr<BackupWriter>> Repository::begin_backup(std::string_view instance,
@@ -188,6 +190,24 @@ Result<CheckStats> Repository::check_backup(const Backup& backup,
   if (auto ok = layout_->allows(Operation::check); !ok)
     return std::unexpected(std::move(ok.error()));
   return storage::check_backup(layout_, options_.io, backup, on_problem, options);
+}
+
+Result<std::optional<std::string>> Repository::checked(const BackupKey& key) const {
+  const auto directory = layout_->backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  const std::string file(name::checked);
+  const auto sealed = read_text(*directory, file, format::text_bytes_max);
+  if (!sealed && sealed.error().code == Errc::not_found) return std::nullopt;
+  if (!sealed) return std::unexpected(sealed.error());
+  const auto text = unseal(*sealed, directory->path_of(file));
+  if (!text) return std::unexpected(text.error());
+  return std::string(*text);
+}
+
+Result<void> Repository::set_checked(const BackupKey& key, std::string_view text) const {
+  const auto directory = layout_->backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  return replace_text(*directory, std::string(name::checked), seal(text));
 }
 
 Result<Removed> Repository::remove_backup(const BackupKey& key) {

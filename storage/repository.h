@@ -1,10 +1,12 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,20 +33,33 @@ struct OpenOptions {
 
 /// One thing that check_backup() found wrong.
 struct Problem {
-  Error error;                        ///< Its detail names the object, the place and the chunk.
-  std::string object;                 ///< Path of the file, below the repository.
-  std::vector<std::uint32_t> chunks;  ///< Ordinals of the chunks that are lost by it; may be empty.
+  Error error = {};         ///< Its detail names the object, the place and the chunk.
+  std::string object = {};  ///< Path of the file, below the repository.
+  /// Ordinals of the chunks that are lost by it; may be empty.
+  std::vector<std::uint32_t> chunks = {};
+  std::optional<PackId> pack = {};           ///< Set when the object is one.
+  std::optional<std::uint64_t> offset = {};  ///< In it, of the blob, when it is about one.
 };
 
 /// How far check_backup() goes.
 enum class CheckLevel : std::uint8_t {
-  stored,   ///< Every byte of every file, against the checksums: needs neither codec nor key.
+  listed,  ///< FORMAT, HEAD, manifest and their copies; of packs only whether they have their size.
+  stored,  ///< Every byte of every file, against the checksums: needs neither codec nor key.
   decoded,  ///< And every chunk: decoded, deltas applied, its identity computed.
 };
 
 struct CheckOptions {
   CheckLevel level = CheckLevel::decoded;
   unsigned threads = 2;  ///< That do the work; 1 or more.
+  std::stop_token stop = {};
+  /// Whether a pack need not be read, as its bytes were checked before. Chunks with deltas are
+  /// checked all the same. Called from any of the threads; may be empty.
+  std::function<bool(const PackRef&)> skip = {};
+  /// Is told of each pack that was read to its end, and whether nothing was wrong with it. One call
+  /// at a time; may be empty.
+  std::function<void(const PackRef&, bool is_sound)> on_pack = {};
+  /// Grows with the bytes read of packs, for who watches. May be null.
+  std::atomic<std::uint64_t>* progress = nullptr;
 };
 
 struct CheckStats {
@@ -89,6 +104,8 @@ class Repository {
   [[nodiscard]] const std::optional<Error>& mark_damage() const noexcept;
   [[nodiscard]] const RepositoryKeys& keys() const noexcept;
   [[nodiscard]] const IoOptions& io_options() const noexcept { return options_.io; }
+  /// The path of a pack below the repository.
+  [[nodiscard]] static std::string pack_name(const PackId& id);
   /// For the readers of this layer.
   [[nodiscard]] const std::shared_ptr<const Layout>& shared_layout() const noexcept {
     return layout_;
@@ -125,10 +142,20 @@ class Repository {
   /// every chunk and computes its identity. Tells `on_problem` each thing that is wrong, from
   /// threads of its own, one at a time; any single flipped bit or cut is found.
   /// Memory: for each thread as a ChunkReader.
-  /// Fails only when it cannot work at all (no I/O queue); what it finds is no failure.
+  /// Fails only when it cannot work at all (no I/O queue) or is stopped (ECANCELED); what it finds
+  /// is no failure.
   [[nodiscard]] Result<CheckStats> check_backup(
       const Backup& backup, const std::function<void(const Problem&)>& on_problem,
       const CheckOptions& options = {}) const;
+
+  /// What set_checked() has put beside the backup; nullopt when there is none. Errors: not_found
+  /// for a backup that is not there; truncated, checksum_mismatch, limit_exceeded.
+  [[nodiscard]] Result<std::optional<std::string>> checked(const BackupKey& key) const;
+
+  /// Puts a text beside the backup that says how its last check went, in the place of the one
+  /// before. Opaque here; of at most 63 KiB, printable. No part of the backup: lost or damaged, it
+  /// is as if there had been no check.
+  [[nodiscard]] Result<void> set_checked(const BackupKey& key, std::string_view text) const;
 
   /// Unlists the backup for good, then removes those of its packs, and of those of backups removed
   /// earlier, that no other backup names, and its directory. After a crash on the way the next

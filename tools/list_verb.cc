@@ -17,20 +17,28 @@ struct Options {
   TimeRange time;
 };
 
+std::string verified(const BackupSummary& backup) {
+  if (!backup.verified) return "never";
+  if (!backup.verified->ok) return "DAMAGED";
+  return format_time(backup.verified->finished_at_ms);
+}
+
 void print(const std::vector<BackupSummary>& backups) {
   std::vector<std::vector<std::string>> rows;
   for (const BackupSummary& backup : backups) {
     if (backup.damage) {
       rows.push_back({backup.id, backup.instance, format_time(backup.started_at_ms), "DAMAGED", "",
-                      "", "", *backup.damage});
+                      "", "", *backup.damage, verified(backup)});
       continue;
     }
     rows.push_back({backup.id, backup.instance, format_time(backup.started_at_ms),
                     human_count(backup.keys), human_bytes(backup.raw_bytes),
                     human_bytes(backup.stored_bytes), human_bytes(backup.new_bytes),
-                    backup.source.server + " " + backup.source.version});
+                    backup.source.server + " " + backup.source.version, verified(backup)});
   }
-  print_table({"ID", "INSTANCE", "STARTED", ">KEYS", ">RDB", ">STORED", ">NEW", "SERVER"}, rows);
+  print_table(
+      {"ID", "INSTANCE", "STARTED", ">KEYS", ">RDB", ">STORED", ">NEW", "SERVER", "VERIFIED"},
+      rows);
 }
 
 int run(const Options& options, const Globals& globals) {

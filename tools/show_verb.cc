@@ -81,6 +81,13 @@ void print(const BackupDetail& detail) {
       {"packs", packs_text(detail)},
       {"packs used by", users_text(detail.used_by)},
   };
+  if (const auto& verified = backup.verified) {
+    fields.emplace_back("verified",
+                        fmt::format("{} at {}, level {}", verified->ok ? "ok" : "DAMAGED",
+                                    format_time(verified->finished_at_ms), verified->level));
+  } else {
+    fields.emplace_back("verified", "never");
+  }
   for (const auto& [key, value] : detail.aux) fields.emplace_back("aux " + key, value);
   print_fields(fields);
 }

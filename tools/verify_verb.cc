@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 
 #include "cli.h"
 #include "signals.h"
 #include "sluice/catalog.h"
+#include "sluice/verify.h"
 #include "terminal.h"
 
 namespace sluice::tools {
@@ -16,20 +18,66 @@ namespace {
 struct Options {
   std::vector<std::string> backups;
   bool all = false;
+  std::string level = "digest";
+  bool resume = false;
+  std::string max_age;
+  std::string salvage;
 };
 
-void print(const std::vector<VerifyResult>& results) {
-  if (results.empty()) fmt::print("no backups\n");
-  for (const VerifyResult& result : results) {
-    fmt::print("{}  {}  {}: {} keys, {} chunks, {} read, {} parsed in {}\n", result.id,
-               result.instance, result.ok ? "ok" : "DAMAGED", human_count(result.keys),
-               human_count(result.chunks), human_bytes(result.stored_bytes),
-               human_bytes(result.raw_bytes), human_seconds(result.seconds));
-    for (const std::string& problem : result.problems) fmt::print("  {}\n", problem);
-    if (result.problem_count > result.problems.size()) {
-      fmt::print("  and {} more\n", result.problem_count - result.problems.size());
+void print_result(const VerifyResult& result) {
+  if (result.skipped) {
+    fmt::print("{}  {}  ok: verified at {}\n", result.id, result.instance,
+               format_time(result.finished_at_ms));
+    return;
+  }
+  fmt::print("{}  {}  {}: {} keys, {} chunks, {} read, {} decoded in {}{}\n", result.id,
+             result.instance, result.ok ? "ok" : "DAMAGED", human_count(result.keys),
+             human_count(result.chunks), human_bytes(result.stored_bytes),
+             human_bytes(result.raw_bytes), human_seconds(result.seconds),
+             result.resumed ? ", resumed" : "");
+  for (const std::string& problem : result.problems) fmt::print("  {}\n", problem);
+  if (result.problem_count > result.problems.size()) {
+    fmt::print("  and {} more\n", result.problem_count - result.problems.size());
+  }
+  if (const auto& salvaged = result.salvaged) {
+    fmt::print("  salvaged: {} keys in {}; {} keys are lost\n", human_count(salvaged->keys),
+               salvaged->file, human_count(salvaged->lost_keys));
+  }
+}
+
+/// "90s", "30m", "12h", "7d".
+Result<std::int64_t> parse_duration_ms(const std::string& text) {
+  std::int64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const auto [unit, ec] = std::from_chars(text.data(), end, count);
+  constexpr std::int64_t count_max = 1'000'000;
+  if (ec == std::errc() && unit + 1 == end && count >= 0 && count <= count_max) {
+    switch (*unit) {
+      case 's': return count * 1000;
+      case 'm': return count * 60'000;
+      case 'h': return count * 3'600'000;
+      case 'd': return count * 86'400'000;
     }
   }
+  return std::unexpected(
+      Error{.stage = Stage::usage,
+            .code = "bad_option",
+            .message = "\"" + text + "\" is no duration: use 12h, 7d, 30m or 90s"});
+}
+
+Result<VerifyOptions> to_options(const Options& options, const Globals& globals) {
+  VerifyOptions verify{
+      .repository = globals.repository, .backups = options.backups, .io = globals.io_backend()};
+  verify.resume = options.resume;
+  verify.salvage = options.salvage;
+  verify.tool = "sluice " SLUICE_VERSION;
+  verify.level = parse_verify_level(options.level).value_or(VerifyLevel::digest);
+  if (!options.max_age.empty()) {
+    const auto age = parse_duration_ms(options.max_age);
+    if (!age) return std::unexpected(age.error());
+    verify.max_age_ms = *age;
+  }
+  return verify;
 }
 
 int run(const Options& options, const Globals& globals) {
@@ -39,19 +87,20 @@ int run(const Options& options, const Globals& globals) {
                    .message = "verify what? name backups, or say --all"},
                   globals);
   }
+  const auto query = to_options(options, globals);
+  if (!query) return report(query.error(), globals);
   const std::stop_token stop = stop_on_signals();
   Result<std::vector<VerifyResult>> results;
   {
     TerminalObserver observer(globals.quiet);
-    results = verify(
-        {.repository = globals.repository, .backups = options.backups, .io = globals.io_backend()},
-        {.observer = &observer, .stop = stop});
+    results = verify(*query, {.observer = &observer, .stop = stop});
   }
   if (!results) return report(results.error(), globals);
   if (globals.json) {
     fmt::print("{}\n", to_json(*results));
   } else {
-    print(*results);
+    if (results->empty()) fmt::print("no backups\n");
+    for (const VerifyResult& result : *results) print_result(result);
   }
   return std::ranges::all_of(*results, &VerifyResult::ok) ? exit_code::done : exit_code::different;
 }
@@ -62,6 +111,15 @@ Verb add_verify(CLI::App& app, const Globals& globals) {
   auto options = std::make_shared<Options>();
   auto* backups = app.add_option("BACKUP", options->backups, "Backups, named as for show");
   app.add_flag("--all", options->all, "Every backup of the repository")->excludes(backups);
+  app.add_option("--level", options->level, "How far to go; each holds those before it")
+      ->check(CLI::IsMember({"list", "stored", "decoded", "parsed", "digest"}))
+      ->capture_default_str();
+  app.add_flag("--resume", options->resume, "Go on where a check of this level was stopped");
+  app.add_option("--max-age", options->max_age,
+                 "Pass over backups found good at this level no longer ago")
+      ->type_name("DURATION");
+  app.add_option("--salvage", options->salvage, "Write an RDB of all that is good to this file")
+      ->type_name("FILE");
   return [options, &globals] { return run(*options, globals); };
 }
 

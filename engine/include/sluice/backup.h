@@ -21,6 +21,13 @@ struct BackupSource {
   std::uint64_t offset = 0;  ///< Replication offset of the snapshot.
 };
 
+/// How the last check of a backup went.
+struct LastCheck {
+  std::int64_t finished_at_ms = 0;
+  std::string level;  ///< How far it went, as VerifyLevel is named.
+  bool ok = false;
+};
+
 /// One committed backup, as the catalog shows it. Times are Unix milliseconds.
 struct BackupSummary {
   std::string id;
@@ -44,6 +51,9 @@ struct BackupSummary {
   /// Set when something of the backup is damaged or missing; what its manifest says is filled in
   /// all the same when that can be read.
   std::optional<std::string> damage;
+  /// What verify() found: damage that no later check has found gone, else the deepest of the checks
+  /// that found nothing.
+  std::optional<LastCheck> verified;
 };
 
 /// How a backup is stored.
@@ -60,7 +70,8 @@ struct BackupOptions {
   BackupLayout layout = BackupLayout::canonical;
   std::string compression = "lz4";  ///< "lz4", "zstd", "zstd:LEVEL" (1 to 19), "none".
   /// The backup to store changes against, as for show(); "none": everything is stored; empty: the
-  /// newest one of the instance that is whole. Only for BackupLayout::canonical.
+  /// newest one of the instance that is whole and that no check has found damaged. Only for
+  /// BackupLayout::canonical.
   std::string parent;
   /// Keep LRU and LFU of each key, which differ from one backup to the next: every run changes.
   bool access_info = false;

@@ -44,36 +44,8 @@ struct BackupDetail {
 /// (the newest at or before). Errors: "not_found", "ambiguous".
 [[nodiscard]] Result<BackupDetail> show(const std::string& repository, const std::string& backup);
 
-struct VerifyOptions {
-  std::string repository;
-  std::vector<std::string> backups;  ///< As for show(); empty: all.
-  IoBackend io = IoBackend::automatic;
-};
-
-/// What verify() found in one backup.
-struct VerifyResult {
-  std::string id;
-  std::string instance;
-  bool ok = false;
-  std::uint64_t chunks = 0;
-  std::uint64_t stored_bytes = 0;  ///< Read and checked.
-  std::uint64_t raw_bytes = 0;     ///< Parsed.
-  std::uint64_t keys = 0;
-  std::optional<std::string> digest;  ///< As computed now.
-  std::vector<std::string> problems;  ///< One line each; the first hundred.
-  std::uint64_t problem_count = 0;
-  double seconds = 0;
-};
-
-/// Reads every byte of each backup back: checksums of packs and chunks, decoding, the RDB's own
-/// framing and CRC64, and the counts and the digest in the manifest. A damaged backup is a result,
-/// not an error.
-[[nodiscard]] Result<std::vector<VerifyResult>> verify(const VerifyOptions& options,
-                                                       const JobContext& job);
-
 [[nodiscard]] std::string to_json(const std::vector<BackupSummary>& backups);
 [[nodiscard]] std::string to_json(const BackupDetail& detail);
-[[nodiscard]] std::string to_json(const std::vector<VerifyResult>& results);
 
 /// Parses an RFC 3339 time; "2026-11-22", "2026-11-22T09:00:00Z", with offset or fraction.
 [[nodiscard]] Result<std::int64_t> parse_time(const std::string& text);
