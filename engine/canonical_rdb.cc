@@ -71,11 +71,7 @@ Result<void> CanonicalRdb::copy_chunks(ChunkRange chunks) {
   return {};
 }
 
-Result<void> CanonicalRdb::begin(bool has_head) {
-  if (has_head) return copy_chunks(map_.head());
-  writer_.begin();
-  return {};
-}
+Result<void> CanonicalRdb::begin() { return copy_chunks(map_.head()); }
 
 void CanonicalRdb::begin_bare() { writer_.begin(); }
 

@@ -50,9 +50,9 @@ class CanonicalRdb {
   /// valid any more once one of the calls below was made.
   [[nodiscard]] SideReader& chunks() noexcept { return chunks_; }
 
-  /// What comes before the first record; only the magic where that is lost.
-  [[nodiscard]] Result<void> begin(bool has_head = true);
-  /// The magic alone, in the place of begin(): enough for who wants a record, or a few.
+  /// What comes before the first record.
+  [[nodiscard]] Result<void> begin();
+  /// The magic alone, in the place of begin(): for who wants a record or a few, or lost the rest.
   void begin_bare();
   /// All records of a run; `raw` is the chunk.
   [[nodiscard]] Result<void> run(std::uint32_t ordinal, std::span<const std::byte> raw);
