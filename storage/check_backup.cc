@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -40,13 +39,14 @@ class BackupCheck {
   void report(Error error, std::string object, std::vector<std::uint32_t> chunks);
   void check_mark();
   void check_papers();
-  void check_packs();
+  Result<PackCheckTools> make_tools() const;
+  Result<void> check_packs();
   void check_pack(PackCheckTools& tools, std::uint32_t pack);
   void find_runs();
-  void check_chains();
+  Result<void> check_chains();
   void check_run(ChunkReader& reader, Identifier& identifier, const Run& run);
-  void in_threads(void (BackupCheck::*work)());
-  void fail(Error error);
+  template <class Tool, class Work>
+  void in_threads(std::vector<Tool>& tools, std::size_t count, Work work);
 
   std::shared_ptr<const Layout> layout_;
   IoOptions io_;
@@ -55,12 +55,10 @@ class BackupCheck {
   CheckOptions options_;
   std::vector<std::vector<std::uint32_t>> blobs_;  // by pack, by offset
   std::vector<Run> runs_;
-  std::atomic<std::uint32_t> next_{0};  // pack, then run
 
   std::mutex mutex_;  // guards what follows, and on_problem_
   CheckStats stats_;
   std::vector<bool> lost_;  // chunks that were told of
-  std::optional<Error> error_;
 };
 
 BackupCheck::BackupCheck(std::shared_ptr<const Layout> layout, const IoOptions& io,
@@ -73,6 +71,8 @@ BackupCheck::BackupCheck(std::shared_ptr<const Layout> layout, const IoOptions& 
       options_(options),
       blobs_(backup.packs.size()),
       lost_(backup.chunks.size()) {
+  io_.thread_bound = false;  // a queue is made by one thread and used by another
+  options_.threads = std::max(options_.threads, 1U);
   for (std::uint32_t i = 0; i < backup.blobs.size(); ++i) blobs_[backup.blobs[i].pack].push_back(i);
   for (auto& blobs : blobs_)
     std::ranges::stable_sort(blobs, {}, [&](std::uint32_t at) { return backup.blobs[at].offset; });
@@ -84,11 +84,6 @@ void BackupCheck::report(Error error, std::string object, std::vector<std::uint3
   for (const std::uint32_t chunk : chunks) lost_[chunk] = true;
   on_problem_(
       {.error = std::move(error), .object = std::move(object), .chunks = std::move(chunks)});
-}
-
-void BackupCheck::fail(Error error) {
-  const std::lock_guard guard(mutex_);
-  if (!error_) error_ = std::move(error);
 }
 
 /// FORMAT and its copy.
@@ -133,17 +128,26 @@ void BackupCheck::check_papers() {
   }
 }
 
-void BackupCheck::check_packs() {
+Result<PackCheckTools> BackupCheck::make_tools() const {
   auto queue = IoQueue::open(io_, layout_->root().path_of(name::packs));
-  if (!queue) return fail(std::move(queue.error()));
+  if (!queue) return std::unexpected(std::move(queue.error()));
   PackCheckTools tools{.queue = *std::move(queue), .decoder = {}, .identifier = {}, .scratch = {}};
   if (options_.level == CheckLevel::decoded)
     tools.identifier = std::make_unique<Identifier>(layout_->keys());
-  for (;;) {
-    const std::uint32_t pack = next_++;
-    if (pack >= backup_.packs.size()) return;
-    check_pack(tools, pack);
+  return tools;
+}
+
+Result<void> BackupCheck::check_packs() {
+  std::vector<PackCheckTools> tools;
+  for (unsigned i = 0; i < options_.threads; ++i) {
+    auto made = make_tools();
+    if (!made) return std::unexpected(std::move(made.error()));
+    tools.push_back(*std::move(made));
   }
+  in_threads(tools, backup_.packs.size(), [this](PackCheckTools& tool, std::size_t pack) {
+    check_pack(tool, static_cast<std::uint32_t>(pack));
+  });
+  return {};
 }
 
 void BackupCheck::check_pack(PackCheckTools& tools, std::uint32_t pack) {
@@ -174,15 +178,21 @@ void BackupCheck::find_runs() {
   }
 }
 
-void BackupCheck::check_chains() {
-  auto reader = ChunkReader::open(layout_, io_, backup_, 0, 0);
-  if (!reader) return fail(std::move(reader.error()));
-  Identifier identifier(layout_->keys());
-  for (;;) {
-    const std::uint32_t run = next_++;
-    if (run >= runs_.size()) return;
-    check_run(**reader, identifier, runs_[run]);
+Result<void> BackupCheck::check_chains() {
+  struct Tool {
+    std::unique_ptr<ChunkReader> reader;
+    std::unique_ptr<Identifier> identifier;
+  };
+  std::vector<Tool> tools;
+  for (unsigned i = 0; i < options_.threads; ++i) {
+    auto reader = ChunkReader::open(layout_, io_, backup_, 0, 0);
+    if (!reader) return std::unexpected(std::move(reader.error()));
+    tools.push_back({*std::move(reader), std::make_unique<Identifier>(layout_->keys())});
   }
+  in_threads(tools, runs_.size(), [this](Tool& tool, std::size_t run) {
+    check_run(*tool.reader, *tool.identifier, runs_[run]);
+  });
+  return {};
 }
 
 void BackupCheck::check_run(ChunkReader& reader, Identifier& identifier, const Run& run) {
@@ -207,22 +217,29 @@ void BackupCheck::check_run(ChunkReader& reader, Identifier& identifier, const R
   stats_.raw_bytes += raw_bytes;
 }
 
-void BackupCheck::in_threads(void (BackupCheck::*work)()) {
-  next_ = 0;
+/// Has `work` done with each number below `count`, by one thread for each tool. This one makes the
+/// tools and takes them down: none is left without an I/O queue half-way.
+template <class Tool, class Work>
+void BackupCheck::in_threads(std::vector<Tool>& tools, std::size_t count, Work work) {
+  std::atomic<std::size_t> next{0};
+  const auto run = [&](Tool& tool) {
+    for (std::size_t i = next++; i < count; i = next++) work(tool, i);
+  };
   std::vector<std::thread> threads;
-  for (unsigned i = 1; i < options_.threads; ++i) threads.emplace_back([&] { (this->*work)(); });
-  (this->*work)();
+  for (std::size_t i = 1; i < std::min(tools.size(), count); ++i)
+    threads.emplace_back([&run, &tool = tools[i]] { run(tool); });
+  run(tools.front());
   for (std::thread& thread : threads) thread.join();
 }
 
 Result<CheckStats> BackupCheck::run() {
   check_mark();
   check_papers();
-  in_threads(&BackupCheck::check_packs);
+  if (auto ok = check_packs(); !ok) return std::unexpected(std::move(ok.error()));
   find_runs();
-  if (options_.level == CheckLevel::decoded && !runs_.empty())
-    in_threads(&BackupCheck::check_chains);
-  if (error_) return std::unexpected(*std::move(error_));
+  if (options_.level == CheckLevel::decoded && !runs_.empty()) {
+    if (auto ok = check_chains(); !ok) return std::unexpected(std::move(ok.error()));
+  }
   stats_.chunks = backup_.chunks.size();
   return stats_;
 }
