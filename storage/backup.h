@@ -58,8 +58,8 @@ class Labels {
     bytes_.insert(bytes_.end(), label.begin(), label.end());
     ends_.push_back(bytes_.size());
   }
-  /// Takes bytes whose labels have the sizes that `end_at(i)` sums up. Precondition: ends ascend,
-  /// and the last is bytes.size().
+  /// All at once: label i ends before ends[i]. Precondition: ends do not descend, and the last is
+  /// bytes.size().
   void assign(std::vector<std::byte> bytes, std::vector<std::uint64_t> ends) noexcept {
     bytes_ = std::move(bytes);
     ends_ = std::move(ends);

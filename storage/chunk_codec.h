@@ -39,7 +39,7 @@ struct DeltaBase {
 
 /// Turns the stored bytes of blobs into raw bytes.
 ///
-/// Memory:  160 KiB once the first zstd frame came; none is taken a call.
+/// Memory:  100 KiB once the first zstd frame came; none is taken a call.
 /// Threads: one at a time.
 class BlobDecoder {
  public:
@@ -75,8 +75,8 @@ class BlobDecoder {
 ///          sixty-fourth, and in none of them the same byte comes twice half again as often as in
 ///          random bytes. A stretch of other bytes that no sample meets is shorter than a fifteenth
 ///          of the chunk, so a wrong verdict costs less than that.
-/// Memory:  8 MiB; with deltas 16 MiB; with zstd what ZSTD_estimateCCtxSize() tells of the level,
-///          about 4 MiB at level 3 and 90 MiB at level 19 for chunks of 4 MiB.
+/// Memory:  8 MiB; with deltas 16 MiB; with zstd what its levels need for the largest chunk given:
+///          1 MiB at level 3, 12 MiB at level 9, up to 65 MiB above it; 5 MiB at most for 256 KiB.
 /// Threads: one at a time: each thread has its own.
 class BlobEncoder {
  public:

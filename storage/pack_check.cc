@@ -279,8 +279,8 @@ Result<void> PackCheck::check_bytes(const Spot& spot, std::span<const std::byte>
         first_half(header.identity) != chunk.identity)
       return refuse(Errc::corrupt, where, "the chunk here is not the one that the manifest names");
   }
-  const bool is_delta = (header.flags & format::blob_flag_delta) != 0;
-  if (!tools_.identifier || is_delta) return {};
+  // What only belongs to a chain is proven by what the chain makes.
+  if (!tools_.identifier || whole_chunks == 0) return {};
   raw_bytes_ += whole_chunks * header.raw_bytes;
   return check_identity(header, stored, where);
 }

@@ -230,7 +230,8 @@ TEST_F(Chains, ADraftThatAReaderWouldRefuseIsRefused) {
   const auto verdict = [&](auto change) {
     auto writer = repository_->begin_backup("a");
     BlobEncoder encoder((*writer)->keys());
-    const auto blob = encoder.encode(format::BlobType::records, bytes_of("text"), {});
+    const auto text = bytes_of("text");
+    const auto blob = encoder.encode(format::BlobType::records, text, {});
     ChunkDraft draft{.type = format::BlobType::records,
                      .blobs = {*(*writer)->put(*blob)},
                      .raw_bytes = 4,
