@@ -149,6 +149,10 @@ class BackupRun {
     auto repository = engine::open_repository(options_.repository, true, options_.io);
     if (!repository) return std::unexpected(repository.error());
     repository_ = *std::move(repository);
+    if (const auto& damage = repository_->mark_damage()) {
+      meter_.notice("FORMAT is damaged and its copy was used; verify --all tells more: " +
+                    engine::from_storage(*damage).message);
+    }
     auto parent = engine::choose_parent(*repository_, instance, options_, meter_);
     if (!parent) return std::unexpected(parent.error());
     parent_ = *std::move(parent);

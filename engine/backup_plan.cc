@@ -21,6 +21,7 @@ Result<std::unique_ptr<ParentBackup>> open_parent(const storage::Repository& rep
                                                   const storage::BackupKey& key) {
   auto backup = open_backup(repository, key);
   if (!backup) return std::unexpected(backup.error());
+  if (backup->stored.head_damage) return std::unexpected(from_storage(*backup->stored.head_damage));
   return ParentBackup::of(*std::move(backup));
 }
 

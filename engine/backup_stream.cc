@@ -98,18 +98,22 @@ Result<void> read_rdb(const storage::Repository& repository, const OpenBackup& b
                         [&](const storage::ChunkView& chunk) { return sink(chunk.raw); });
 }
 
+Result<void> feed_parser(rdb::Parser& parser, std::span<const std::byte> bytes,
+                         const std::string& what) {
+  const auto taken = parser.feed(bytes);
+  if (!taken) return std::unexpected(from_rdb(taken.error(), what));
+  if (*taken == bytes.size()) return {};
+  return std::unexpected(Error{.stage = Stage::storage,
+                               .code = "corrupt",
+                               .message = what + " goes on after the end of its RDB"});
+}
+
 Result<void> read_back(const storage::Repository& repository, const OpenBackup& backup,
                        rdb::Parser& parser, const JobContext& job,
                        const std::function<Result<void>()>& on_chunk) {
   const std::string what = "backup " + backup.stored.key.id;
   const auto sink = [&](std::span<const std::byte> bytes) -> Result<void> {
-    const auto taken = parser.feed(bytes);
-    if (!taken) return std::unexpected(from_rdb(taken.error(), what));
-    if (*taken < bytes.size()) {
-      return std::unexpected(Error{.stage = Stage::storage,
-                                   .code = "corrupt",
-                                   .message = what + " goes on after the end of its RDB"});
-    }
+    if (auto fed = feed_parser(parser, bytes, what); !fed) return fed;
     return on_chunk ? on_chunk() : Result<void>();
   };
   if (auto read = read_rdb(repository, backup, sink, job); !read) return read;

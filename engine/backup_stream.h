@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <functional>
 #include <span>
+#include <string>
 
 #include "engine/repository_access.h"
 #include "rdb/parser.h"
@@ -23,8 +24,13 @@ using RdbSink = std::function<Result<void>(std::span<const std::byte>)>;
 [[nodiscard]] Result<void> read_rdb(const storage::Repository& repository, const OpenBackup& backup,
                                     const RdbSink& sink, const JobContext& job);
 
-/// The same, and has `parser` parse it to the end. `on_chunk` is called after each chunk, may
-/// refuse, and may be empty.
+/// Feeds a stretch of a backup's RDB; `what` names the backup in messages. Errors: what the parser
+/// finds; "corrupt" when the stretch goes on after the end.
+[[nodiscard]] Result<void> feed_parser(rdb::Parser& parser, std::span<const std::byte> bytes,
+                                       const std::string& what);
+
+/// The same as read_rdb(), and has `parser` parse it to the end. `on_chunk` is called after each
+/// chunk, may refuse, and may be empty.
 ///
 /// Errors: a chunk that cannot be read (named), what the parser finds, "cancelled".
 [[nodiscard]] Result<void> read_back(const storage::Repository& repository,

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/errors.h"
+#include "rdb/escape.h"
 #include "rdb/writer.h"
 
 namespace sluice::engine {
@@ -22,6 +23,7 @@ constexpr std::size_t thread_bytes = 32 << 20;
 constexpr std::size_t store_bytes_min = 16 << 20;
 constexpr std::size_t partition_bytes = 4 << 20;
 constexpr std::size_t partition_bytes_max = 8 << 20;
+constexpr std::size_t key_bytes_max = 2 << 20;
 
 PartitionOptions partition_options(const CanonicalOptions& options) {
   const std::size_t others = fixed_bytes + options.threads * thread_bytes;
@@ -32,6 +34,16 @@ PartitionOptions partition_options(const CanonicalOptions& options) {
   partition.partition_bytes_max = partition_bytes_max;
   partition.by_slot = options.by_slot;
   return partition;
+}
+
+/// A run holds at least one key whole, and a run is one chunk.
+Error too_long_key(const rdb::RecordHeader& record) {
+  return {.stage = Stage::storage,
+          .code = "key_too_long",
+          .message = "db " + std::to_string(record.db) + " key \"" + rdb::escape(record.key, 64) +
+                     "\" has " + std::to_string(record.key.size()) + " bytes, at most " +
+                     std::to_string(key_bytes_max) +
+                     " can be sorted: use --layout stream, which keeps it"};
 }
 
 /// Encodes partitions on threads of its own, each taking the next one that nobody has taken.
@@ -255,6 +267,7 @@ bool CanonicalIngest::Dealer::on_record_begin(const rdb::RecordHeader& record) {
     record_.freq = record.lfu_freq;
   }
   is_long_ = false;
+  if (record.key.size() > key_bytes_max) return keep(std::unexpected(too_long_key(record)));
   ingest_.store_.begin(record.db, record_);
   return StreamFacts::on_record_begin(record);
 }

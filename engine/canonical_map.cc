@@ -41,13 +41,6 @@ RunTag RunTag::of(const storage::ChunkTag& words) noexcept {
           .digest = {.low = words[1], .high = words[2]}};
 }
 
-int compare_labels(std::span<const std::byte> a, std::span<const std::byte> b) noexcept {
-  const std::size_t size = std::min(a.size(), b.size());
-  const int order = size == 0 ? 0 : std::memcmp(a.data(), b.data(), size);
-  if (order != 0) return order;
-  return a.size() < b.size() ? -1 : static_cast<int>(a.size() > b.size());
-}
-
 Result<CanonicalMap> CanonicalMap::of(const storage::Backup& stored) {
   CanonicalMap map(stored);
   if (auto divided = map.divide(); !divided) return std::unexpected(divided.error());
@@ -86,7 +79,10 @@ bool CanonicalMap::runs_ascend() const {
     const std::uint32_t before = run(i - 1).db;
     const std::uint32_t db = run(i).db;
     if (db < before) return false;
-    if (db == before && compare_labels(label(i - 1), label(i)) >= 0) return false;
+    if (db != before) continue;
+    const auto order = compare_labels(label(i - 1), label(i));
+    // Of keys that agree further than a label goes, the labels say nothing.
+    if (order > 0 || (order == 0 && !is_cut(label(i)))) return false;
   }
   return true;
 }

@@ -7,9 +7,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/label_order.h"
 #include "rdb/digest128.h"
 #include "sluice/result.h"
 #include "storage/backup.h"
+#include "storage/format.h"
 
 namespace sluice::engine {
 
@@ -25,6 +27,11 @@ struct RunTag {
   [[nodiscard]] storage::ChunkTag to_words() const noexcept;
   [[nodiscard]] static RunTag of(const storage::ChunkTag& words) noexcept;
 };
+
+/// Whether a label may be less than a whole key: nothing is known then of what follows it.
+[[nodiscard]] inline bool is_cut(Label label) noexcept {
+  return label.size() >= storage::format::label_bytes_max;
+}
 
 /// Which preamble a chunk is a piece of: the first word of its tag.
 enum class PreamblePart : std::uint8_t { head = 0, tail = 1 };
@@ -81,9 +88,5 @@ class CanonicalMap {
   ChunkRange tail_;
   std::unordered_multimap<std::uint64_t, std::uint32_t> by_identity_;  // by its first 8 bytes
 };
-
-/// Compares two labels as bytes, the shorter first where one begins with the other.
-[[nodiscard]] int compare_labels(std::span<const std::byte> a,
-                                 std::span<const std::byte> b) noexcept;
 
 }  // namespace sluice::engine

@@ -52,41 +52,28 @@ Result<std::unique_ptr<CanonicalRdb>> CanonicalRdb::open(const storage::Reposito
 
 CanonicalRdb::CanonicalRdb(const storage::Repository& repository, const OpenBackup& backup,
                            CanonicalMap map, const rdb::Header& header, Sink sink)
-    : repository_(repository),
-      backup_(backup),
+    : backup_(backup),
       map_(std::move(map)),
       header_(header),
-      writer_(header, std::move(sink)) {}
+      writer_(header, std::move(sink)),
+      chunks_(repository, backup.stored) {}
 
 RunContext CanonicalRdb::context(std::uint64_t db) const noexcept {
   return {.header = header_, .db = db, .by_slot = backup_.manifest.by_slot()};
 }
 
-Result<storage::ChunkReader*> CanonicalRdb::side_reader() {
-  if (!side_reader_) {
-    auto reader = storage::ChunkReader::open(repository_, backup_.stored, 0, 0);
-    if (!reader) return std::unexpected(from_storage(reader.error()));
-    side_reader_ = *std::move(reader);
-  }
-  return side_reader_.get();
-}
-
 Result<void> CanonicalRdb::copy_chunks(ChunkRange chunks) {
-  const auto reader = side_reader();
-  if (!reader) return std::unexpected(reader.error());
   for (std::uint32_t i = chunks.first; i < chunks.end; ++i) {
-    const auto chunk = (*reader)->read(i);
-    if (!chunk) return std::unexpected(from_storage(chunk.error()));
-    writer_.raw(chunk->raw);
+    const auto raw = chunks_.read(i);
+    if (!raw) return std::unexpected(raw.error());
+    writer_.raw(*raw);
   }
   return {};
 }
 
-Result<void> CanonicalRdb::begin(bool has_head) {
-  if (has_head) return copy_chunks(map_.head());
-  writer_.begin();
-  return {};
-}
+Result<void> CanonicalRdb::begin() { return copy_chunks(map_.head()); }
+
+void CanonicalRdb::begin_bare() { writer_.begin(); }
 
 Result<void> CanonicalRdb::run(std::uint32_t ordinal, std::span<const std::byte> raw) {
   auto run = RunReader::open(raw, fmt::format("run {}", ordinal));
@@ -132,21 +119,10 @@ Result<void> CanonicalRdb::record(std::uint64_t db, const Record& record) {
 
 Result<void> CanonicalRdb::long_value(const Record& record) {
   if (auto read = read_fragment_list(record.value, "a long value", fragments_); !read) return read;
-  const auto reader = side_reader();
-  if (!reader) return std::unexpected(reader.error());
   for (const Fragment& fragment : fragments_.fragments) {
-    const auto ordinal = map_.find_fragment(fragment.identity);
-    const auto chunk = ordinal ? (*reader)->read(*ordinal) : storage::Result<storage::ChunkView>();
-    if (!chunk) return std::unexpected(from_storage(chunk.error()));
-    if (!ordinal || chunk->raw.size() != fragment.raw_bytes) {
-      return std::unexpected(Error{
-          .stage = Stage::storage,
-          .code = "corrupt",
-          .message = fmt::format("repository: backup {}: a piece of the value of key \"{}\" is "
-                                 "not there",
-                                 backup_.stored.key.id, rdb::escape(record.key, shown_key_bytes))});
-    }
-    writer_.raw(chunk->raw);
+    const auto piece = chunks_.read(map_, fragment, record.key);
+    if (!piece) return std::unexpected(piece.error());
+    writer_.raw(*piece);
   }
   return {};
 }

@@ -14,9 +14,9 @@
 #include "engine/repository_access.h"
 #include "engine/run_digest.h"
 #include "engine/run_reader.h"
+#include "engine/side_reader.h"
 #include "rdb/writer.h"
 #include "sluice/result.h"
-#include "storage/chunk_reader.h"
 #include "storage/repository.h"
 
 namespace sluice::engine {
@@ -46,26 +46,31 @@ class CanonicalRdb {
   [[nodiscard]] const CanonicalMap& map() const noexcept { return map_; }
   [[nodiscard]] RunContext context(std::uint64_t db) const noexcept;
 
-  /// What comes before the first record; only the magic where that is lost.
-  [[nodiscard]] Result<void> begin(bool has_head = true);
+  /// For those who look for a record: what it reads, it reads with this. What came from it is not
+  /// valid any more once one of the calls below was made.
+  [[nodiscard]] SideReader& chunks() noexcept { return chunks_; }
+
+  /// What comes before the first record.
+  [[nodiscard]] Result<void> begin();
+  /// The magic alone, in the place of begin(): enough for who wants a record, or a few.
+  void begin_bare();
   /// All records of a run; `raw` is the chunk.
   [[nodiscard]] Result<void> run(std::uint32_t ordinal, std::span<const std::byte> raw);
   /// One record of a run in `db`.
   [[nodiscard]] Result<void> record(std::uint64_t db, const Record& record);
   /// What comes after the last one, unless that is lost, and the checksum.
   [[nodiscard]] Result<void> end(bool has_tail = true);
+  /// Hands on what is still held here, in the place of end().
+  void flush() { writer_.flush(); }
 
  private:
   Result<void> copy_chunks(ChunkRange chunks);
   Result<void> long_value(const Record& record);
-  [[nodiscard]] Result<storage::ChunkReader*> side_reader();
-
-  const storage::Repository& repository_;
   const OpenBackup& backup_;
   CanonicalMap map_;
   rdb::Header header_;
   rdb::Writer writer_;
-  std::unique_ptr<storage::ChunkReader> side_reader_;  // of preambles and fragments
+  SideReader chunks_;  // of preambles and fragments
   FragmentList fragments_;
   std::optional<std::uint64_t> db_;  // selected
 };

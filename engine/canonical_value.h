@@ -13,9 +13,7 @@ namespace sluice::engine {
 /// encoded bytes of member or field. A server writes them in the order of its table, which differs
 /// from one process to the next; sorted, the same data are the same bytes.
 ///
-/// Memory:  24 bytes an element, of which a value has half a million at most; kept from one value
-/// to
-///          the next.
+/// Memory:  24 bytes an element, so 24 MiB at most; kept from one value to the next.
 /// Threads: none; one at a time.
 class CanonicalValue {
  public:

@@ -1,5 +1,7 @@
 #include "sluice/catalog.h"
 
+#include <algorithm>
+
 #include "engine/check_record.h"
 #include "engine/errors.h"
 #include "engine/repository_access.h"
@@ -31,6 +33,50 @@ BackupSummary summarize(const storage::Repository& repository, const storage::Ba
   return summary;
 }
 
+/// Whether the backup with this id wrote the pack.
+bool is_own(const storage::PackRef& pack, const std::string& id) {
+  return storage::parse_backup_id(id) == pack.id.backup;
+}
+
+void count_packs(const storage::Backup& stored, BackupDetail& detail) {
+  for (const storage::PackRef& pack : stored.packs) {
+    detail.packs.push_back(storage::to_string(pack.id));
+    detail.pack_file_bytes += pack.file_bytes;
+    if (!is_own(pack, stored.key.id)) continue;
+    ++detail.own_packs;
+    detail.own_pack_file_bytes += pack.file_bytes;
+  }
+}
+
+void count_chunks(const storage::Backup& stored, BackupDetail& detail) {
+  using storage::format::BlobType;
+  detail.chunks = stored.chunks.size();
+  detail.chain_depths.resize(storage::format::chain_blobs_max);
+  for (const storage::ChunkRef& chunk : stored.chunks) {
+    if (chunk.type == static_cast<std::uint8_t>(BlobType::records)) ++detail.runs;
+    if (chunk.type == static_cast<std::uint8_t>(BlobType::fragment)) ++detail.fragments;
+    const std::size_t deltas = chunk.blob_count == 0 ? 0 : chunk.blob_count - 1U;
+    if (deltas < detail.chain_depths.size()) ++detail.chain_depths[deltas];
+  }
+}
+
+/// Other backups that need packs of this one. What cannot be read is left out: list() tells of it.
+Result<std::vector<std::string>> users_of(const storage::Repository& repository,
+                                          const storage::BackupKey& key) {
+  const auto infos = repository.list();
+  if (!infos) return std::unexpected(engine::from_storage(infos.error()));
+  std::vector<std::string> users;
+  for (const storage::BackupInfo& info : *infos) {
+    if (!info.parent || info.key.id <= key.id) continue;  // it has no packs but its own
+    const auto other = repository.open_backup(info.key);
+    if (other &&
+        std::ranges::any_of(other->packs, [&](const auto& pack) { return is_own(pack, key.id); })) {
+      users.push_back(info.key.id);
+    }
+  }
+  return users;
+}
+
 }  // namespace
 
 Result<std::vector<BackupSummary>> list(const ListOptions& options) {
@@ -57,17 +103,17 @@ Result<BackupDetail> show(const std::string& repository_path, const std::string&
   if (!opened) return std::unexpected(opened.error());
 
   BackupDetail detail;
-  for (const storage::PackRef& pack : opened->stored.packs) {
-    detail.packs.push_back(storage::to_string(pack.id));
-    detail.pack_file_bytes += pack.file_bytes;
-  }
+  count_packs(opened->stored, detail);
+  count_chunks(opened->stored, detail);
   detail.summary = engine::summarize(**repository, *key, opened->manifest,
-                                     opened->stored.stored_bytes, detail.pack_file_bytes);
+                                     opened->stored.stored_bytes, detail.own_pack_file_bytes);
   detail.summary.verified = last_check(**repository, *key);
-  detail.chunks = opened->stored.chunks.size();
   detail.databases = opened->manifest.databases;
   detail.functions = opened->manifest.functions;
   detail.aux = opened->manifest.aux;
+  auto used_by = users_of(**repository, *key);
+  if (!used_by) return std::unexpected(used_by.error());
+  detail.used_by = *std::move(used_by);
   return detail;
 }
 

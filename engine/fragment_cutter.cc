@@ -14,7 +14,7 @@ constexpr std::uint64_t threshold =
 
 }  // namespace
 
-FragmentCutter::FragmentCutter(const CutKey& key) noexcept : table_{} {
+FragmentCutter::FragmentCutter(const CutKey& key) noexcept {
   // Nine bytes, so that none of these is the number of a key of one.
   std::array<std::byte, 9> text{std::byte{'g'}, std::byte{'e'}, std::byte{'a'}, std::byte{'r'}};
   for (std::size_t i = 0; i < table_.size(); ++i) {

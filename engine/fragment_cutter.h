@@ -46,7 +46,7 @@ class FragmentCutter {
   [[nodiscard]] Taken feed(std::span<const std::byte> part) noexcept;
 
  private:
-  std::array<std::uint64_t, 256> table_;
+  std::array<std::uint64_t, 256> table_{};
   std::uint64_t size_ = 0;  // of the fragment so far
   std::uint64_t hash_ = 0;  // of its last 64 bytes
 };

@@ -12,7 +12,7 @@ namespace sluice::engine {
 namespace {
 
 constexpr std::uint8_t flag_terms = 1;
-constexpr std::size_t head_bytes = 1 + sizeof(rdb::Digest128);
+constexpr std::size_t head_bytes = fragment_list_head_bytes;
 static_assert(sizeof(rdb::Digest128) == 16, "two words, the low one first");
 
 std::unexpected<Error> refuse(std::string_view where, std::string_view what) {

@@ -21,6 +21,9 @@ struct Fragment {
   friend bool operator==(const Fragment&, const Fragment&) = default;
 };
 
+/// Of a list's bytes: what comes before the first fragment.
+inline constexpr std::size_t fragment_list_head_bytes = 1 + sizeof(rdb::Digest128);
+
 /// What stands in the place of a value that is stored in fragments.
 struct FragmentList {
   /// Sum of the digest terms of the record (docs/digest.md); none when it cannot be decoded.

@@ -3,12 +3,14 @@
 #include <set>
 #include <utility>
 
+#include "engine/canonical_rdb.h"
 #include "engine/errors.h"
 #include "engine/export_stream.h"
 #include "engine/jsonl_format.h"
 #include "engine/output_buffer.h"
 #include "engine/output_file.h"
 #include "engine/place.h"
+#include "engine/record_finder.h"
 #include "rdb/dump.h"
 #include "rdb/escape.h"
 #include "rdb/parser.h"
@@ -112,30 +114,70 @@ class KeyFinder final : public rdb::Handler {
   }
 
   [[nodiscard]] bool found() const noexcept { return found_; }
-  [[nodiscard]] Error not_found() const;
+  /// Databases with keys.
+  [[nodiscard]] const std::set<std::uint64_t>& seen() const noexcept { return seen_; }
 
  private:
   const GetOptions& options_;
   engine::ExportStream& stream_;
-  std::set<std::uint64_t> seen_;  // databases with keys
+  std::set<std::uint64_t> seen_;
   std::uint64_t last_db_ = 0;
   bool inside_ = false;
   bool found_ = false;
 };
 
-Error KeyFinder::not_found() const {
+/// `databases`: those with keys.
+Error not_found(const GetOptions& options, const std::set<std::uint64_t>& databases) {
   std::string where;
-  for (const std::uint64_t db : seen_) {
+  for (const std::uint64_t db : databases) {
     where += (where.empty() ? "" : ", ") + std::to_string(db);
   }
-  std::string message = "no key \"" + rdb::escape(bytes_of(options_.key)) + "\" in ";
-  if (options_.db) {
-    message += "database " + std::to_string(*options_.db) + "; ";
+  std::string message = "no key \"" + rdb::escape(bytes_of(options.key)) + "\" in ";
+  if (options.db) {
+    message += "database " + std::to_string(*options.db) + "; ";
     message += where.empty() ? "there are no keys at all" : "databases with keys: " + where;
   } else {
     message += where.empty() ? "it: there are no keys at all" : "databases " + where;
   }
   return {.stage = Stage::engine, .code = "no_such_key", .message = std::move(message)};
+}
+
+/// Has `parser` parse an RDB of the one key, made of the few chunks that hold it.
+Result<void> read_one(const engine::PlaceBackup& place, const GetOptions& options,
+                      rdb::Parser& parser) {
+  Result<void> parsed;  // the writer cannot ask
+  const auto parse = [&](std::span<const std::byte> bytes) {
+    if (!parsed) return;
+    if (const auto fed = parser.feed(bytes); !fed)
+      parsed = std::unexpected(engine::from_rdb(fed.error(), options.place.name));
+  };
+  auto rdb = engine::CanonicalRdb::open(*place.repository, place.backup, parse);
+  if (!rdb) return std::unexpected(rdb.error());
+  engine::RecordFinder finder((*rdb)->map(), place.backup.manifest.by_slot(), (*rdb)->chunks());
+  const auto found = finder.find(bytes_of(options.key), options.db);
+  if (!found) return std::unexpected(found.error());
+  if (!*found) {
+    std::set<std::uint64_t> databases;
+    for (const auto& [db, keys] : place.backup.manifest.databases) databases.insert(db);
+    return std::unexpected(not_found(options, databases));
+  }
+  (*rdb)->begin_bare();
+  if (auto written = (*rdb)->record((*found)->db, (*found)->record); !written) return written;
+  (*rdb)->flush();
+  return parsed;
+}
+
+/// Has `parser` parse the place as far as its handler wants.
+Result<void> read_until_found(const GetOptions& options, rdb::Parser& parser,
+                              engine::ProgressMeter& meter, const JobContext& job) {
+  if (!engine::is_backup(options.place)) {
+    const auto read = engine::read_place(options.place, parser, meter, job);
+    return read ? Result<void>() : std::unexpected(read.error());
+  }
+  const auto place = engine::open_place(options.place);
+  if (!place) return std::unexpected(place.error());
+  if (place->is_canonical()) return read_one(*place, options, parser);
+  return engine::read_place(*place, parser, meter, job);
 }
 
 }  // namespace
@@ -150,12 +192,12 @@ Result<void> get_key(const GetOptions& options, const JobContext& job) {
       *format, out, is_server_uri(options.place.name) ? "the snapshot" : options.place.name);
   KeyFinder finder(options, stream);
   rdb::Parser parser(finder);
-  const auto read = engine::read_place(options.place, parser, meter, job);
+  const auto read = read_until_found(options, parser, meter, job);
   if (!finder.found()) {
     if ((*file)->error()) return std::unexpected(*(*file)->error());
     if (stream.error()) return std::unexpected(*stream.error());
     if (!read) return std::unexpected(read.error());
-    return std::unexpected(finder.not_found());
+    return std::unexpected(not_found(options, finder.seen()));
   }
   out.flush();
   return (*file)->commit();

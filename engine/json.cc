@@ -2,7 +2,10 @@
 
 #include <array>
 #include <boost/json.hpp>
+#include <span>
 
+#include "engine/json_text.h"
+#include "engine/output_buffer.h"
 #include "sluice/catalog.h"
 
 namespace sluice {
@@ -18,6 +21,21 @@ json::object json_counts(const std::map<std::string, std::uint64_t>& counts) {
 
 json::value json_optional(const std::optional<std::string>& text) {
   return text ? json::value(*text) : json::value(nullptr);
+}
+
+json::value json_bytes(std::string_view bytes) {
+  const auto text = std::as_bytes(std::span(bytes));
+  if (is_utf8(text)) return json::string(bytes);
+  std::string base64;
+  OutputBuffer out(OutputBuffer::room_max, [&base64](std::span<const std::byte> part) {
+    base64.append(reinterpret_cast<const char*>(part.data()), part.size());
+    return true;
+  });
+  Base64Writer writer(out);
+  writer.append(text);
+  writer.finish();
+  out.flush();
+  return json::object{{"$base64", base64}};
 }
 
 json::object json_error(const Error& error) {
@@ -36,6 +54,7 @@ json::object json_summary(const BackupSummary& summary) {
           {"instance", summary.instance},
           {"repo", summary.repo},
           {"layout", summary.layout},
+          {"order", summary.order.empty() ? json::value(nullptr) : json::value(summary.order)},
           {"compression", summary.compression},
           {"parent", json_optional(summary.parent)},
           {"source",
@@ -80,8 +99,14 @@ std::string to_json(const std::vector<BackupSummary>& backups) {
 std::string to_json(const BackupDetail& detail) {
   boost::json::object object = engine::json_summary(detail.summary);
   object["chunks"] = detail.chunks;
+  object["runs"] = detail.runs;
+  object["fragments"] = detail.fragments;
+  object["chain_depths"] = boost::json::value_from(detail.chain_depths);
   object["packs"] = boost::json::value_from(detail.packs);
   object["pack_file_bytes"] = detail.pack_file_bytes;
+  object["own_packs"] = detail.own_packs;
+  object["own_pack_file_bytes"] = detail.own_pack_file_bytes;
+  object["used_by"] = boost::json::value_from(detail.used_by);
   object["functions"] = detail.functions;
   boost::json::object databases;
   for (const auto& [db, keys] : detail.databases) databases[std::to_string(db)] = keys;

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sluice/backup.h"
 
@@ -14,6 +15,8 @@ namespace sluice::engine {
 /// Pieces that several results have in common.
 [[nodiscard]] boost::json::object json_counts(const std::map<std::string, std::uint64_t>& counts);
 [[nodiscard]] boost::json::value json_optional(const std::optional<std::string>& text);
+/// As JSON lines have a byte string: a string where it is UTF-8, else {"$base64":"…"}.
+[[nodiscard]] boost::json::value json_bytes(std::string_view bytes);
 [[nodiscard]] boost::json::object json_error(const Error& error);
 [[nodiscard]] boost::json::object json_summary(const BackupSummary& summary);
 

@@ -5,21 +5,12 @@
 #include <utility>
 
 #include "engine/errors.h"
-#include "rdb/module_id.h"
+#include "engine/type_name.h"
 
 namespace sluice::engine {
 namespace {
 
 using rdb::LogicalType;
-
-/// Whether a module's value, which begins with the LEN of its type's id, is a vector set.
-bool is_vector_set(std::span<const std::byte> value) {
-  constexpr std::byte len_64{0x81};  // an id needs all 64 bits, so it has no shorter form
-  if (value.size() != 9 || value[0] != len_64) return false;
-  std::uint64_t id = 0;
-  for (const std::byte byte : value.subspan(1)) id = id << 8 | std::to_integer<unsigned>(byte);
-  return rdb::module_name(id).starts_with("vectorset/");
-}
 
 void append_score(OutputBuffer& out, double score) {
   out.append('"');
@@ -91,7 +82,7 @@ void JsonlFormat::begin_value(LogicalType type) {
 
 void JsonlFormat::begin_opaque() {
   const auto id = std::span(module_id_).first(module_id_size_);
-  begin_line(*waiting_, is_vector_set(id) ? "vectorset" : "module");
+  begin_line(*waiting_, type_name(LogicalType::module, id));
   waiting_.reset();
   out_.append(R"({"$opaque":")");
   base64_.append(payload_->head());

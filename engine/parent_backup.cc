@@ -25,8 +25,10 @@ std::vector<Fence> fences_of(const ParentBackup& parent, std::uint64_t partition
   for (std::uint32_t i = runs.first; i < runs.end; ++i) {
     const std::uint64_t db = parent.map->run(i).db;
     const bool new_db = fences.empty() || fences.back().db != db;
-    if (new_db || bytes >= partition_bytes) {
-      const auto label = parent.map->label(i);
+    const auto label = parent.map->label(i);
+    // Of keys that agree further than a label goes, all labels are the same.
+    const bool new_label = new_db || compare_labels(fences.back().label, label) < 0;
+    if (new_label && (new_db || bytes >= partition_bytes)) {
       fences.push_back({.db = db, .label = {label.begin(), label.end()}});
       bytes = 0;
     }

@@ -5,7 +5,6 @@
 
 #include "engine/backup_stream.h"
 #include "engine/errors.h"
-#include "engine/repository_access.h"
 #include "engine/snapshot_source.h"
 
 namespace sluice::engine {
@@ -44,37 +43,41 @@ Error not_a_file(Error error, const std::string& name) {
   return error;
 }
 
-Result<PlaceFacts> read_backup(const Place& place, rdb::Parser& parser, ProgressMeter& meter,
-                               const JobContext& job,
-                               const std::function<Result<void>()>& after_block) {
-  const auto repository = open_repository(place.repository, false, place.io);
+}  // namespace
+
+bool is_backup(const Place& place) { return !is_server_uri(place.name) && !is_file(place.name); }
+
+Result<PlaceBackup> open_place(const Place& place) {
+  auto repository = open_repository(place.repository, false, place.io);
   if (!repository) return std::unexpected(not_a_file(repository.error(), place.name));
   const auto key = resolve(**repository, place.name);
   if (!key) return std::unexpected(not_a_file(key.error(), place.name));
   auto backup = open_backup(**repository, *key);
   if (!backup) return std::unexpected(backup.error());
-  meter.set_phase("reading " + key->id);
-  meter.set_total(backup->manifest.raw_bytes);
+  return PlaceBackup{.repository = *std::move(repository), .backup = *std::move(backup)};
+}
+
+Result<void> read_place(const PlaceBackup& place, rdb::Parser& parser, ProgressMeter& meter,
+                        const JobContext& job, const std::function<Result<void>()>& after_block) {
+  meter.set_phase("reading " + place.backup.stored.key.id);
+  meter.set_total(place.backup.manifest.raw_bytes);
   const auto on_chunk = [&]() -> Result<void> {
     meter.update(parser.offset(), parser.records());
     return after_block ? after_block() : Result<void>();
   };
-  if (auto read = read_back(**repository, *backup, parser, job, on_chunk); !read) {
-    return std::unexpected(read.error());
-  }
-  BackupSource source = backup->manifest.source;
-  return PlaceFacts{.source = std::move(source), .manifest = std::move(backup->manifest)};
+  return read_back(*place.repository, place.backup, parser, job, on_chunk);
 }
-
-}  // namespace
 
 Result<PlaceFacts> read_place(const Place& place, rdb::Parser& parser, ProgressMeter& meter,
                               const JobContext& job,
                               const std::function<Result<void>()>& after_block) {
-  if (is_server_uri(place.name) || is_file(place.name)) {
-    return read_stream(place, parser, meter, job, after_block);
-  }
-  return read_backup(place, parser, meter, job, after_block);
+  if (!is_backup(place)) return read_stream(place, parser, meter, job, after_block);
+  auto opened = open_place(place);
+  if (!opened) return std::unexpected(opened.error());
+  if (auto read = read_place(*opened, parser, meter, job, after_block); !read)
+    return std::unexpected(read.error());
+  BackupSource source = opened->backup.manifest.source;
+  return PlaceFacts{.source = std::move(source), .manifest = std::move(opened->backup.manifest)};
 }
 
 }  // namespace sluice::engine

@@ -6,6 +6,8 @@
 #include <memory>
 #include <utility>
 
+#include "engine/backup_stream.h"
+#include "engine/canonical_rdb.h"
 #include "engine/errors.h"
 #include "engine/json.h"
 #include "engine/output_file.h"
@@ -98,6 +100,77 @@ void take_counts(RdbExportResult& result, const engine::RdbExportStream& stream)
   result.bytes = stream.bytes_written();
 }
 
+/// Whether the bytes of the backup are what is wanted.
+bool is_wanted(const std::optional<Header>& target, const engine::Manifest& manifest) {
+  const Header source = engine::header_of(manifest);
+  return !target || (target->dialect == source.dialect && target->version == source.version);
+}
+
+/// Writes the RDB of a backup as it is. It is parsed on the way, so that nothing is published that
+/// is not whole.
+Result<void> copy(const engine::PlaceBackup& place, engine::OutputFile& file,
+                  engine::ProgressMeter& meter, const JobContext& job, RdbExportResult& result) {
+  const std::string what = "backup " + place.backup.stored.key.id;
+  engine::StreamFacts facts;
+  rdb::Parser parser(facts);
+  meter.set_phase("reading " + place.backup.stored.key.id);
+  meter.set_total(place.backup.manifest.raw_bytes);
+  const auto sink = [&](std::span<const std::byte> bytes) -> Result<void> {
+    if (auto fed = engine::feed_parser(parser, bytes, what); !fed) return fed;
+    meter.update(parser.offset(), parser.records());
+    if (file.write(bytes)) return {};
+    return std::unexpected(*file.error());
+  };
+  if (auto read = engine::read_rdb(*place.repository, place.backup, sink, job); !read) return read;
+  if (auto ended = parser.finish(); !ended)
+    return std::unexpected(engine::from_rdb(ended.error(), what));
+  result.dialect = place.backup.manifest.dialect;
+  result.rdb_version = facts.header()->version;
+  result.keys = facts.keys();
+  result.written = facts.keys();
+  result.types = facts.types();
+  result.functions = facts.functions();
+  result.raw_bytes = parser.offset();
+  result.bytes = parser.offset();
+  return {};
+}
+
+/// Writes what `read` has a parser parse in another version, or in that of the stream.
+Result<void> convert(const std::optional<Header>& target, engine::OutputFile& file,
+                     RdbExportResult& result,
+                     const std::function<Result<void>(rdb::Parser&)>& read) {
+  engine::RdbExportStream stream(target, file, [&](const rdb::ConversionLoss& loss) {
+    ++result.loss_count;
+    if (result.losses.size() < RdbExportResult::losses_max) result.losses.push_back(describe(loss));
+  });
+  rdb::Parser parser(stream);
+  if (auto done = read(parser); !done)
+    return std::unexpected(stream.error().value_or(done.error()));
+  take_counts(result, stream);
+  result.raw_bytes = parser.offset();
+  return {};
+}
+
+Result<void> write(const RdbExportOptions& options, const std::optional<Header>& target,
+                   engine::OutputFile& file, engine::ProgressMeter& meter, const JobContext& job,
+                   RdbExportResult& result) {
+  if (!engine::is_backup(options.place)) {
+    return convert(target, file, result, [&](rdb::Parser& parser) -> Result<void> {
+      const auto facts = engine::read_place(options.place, parser, meter, job);
+      if (!facts) return std::unexpected(facts.error());
+      result.place = facts->source.uri;
+      return {};
+    });
+  }
+  const auto place = engine::open_place(options.place);
+  if (!place) return std::unexpected(place.error());
+  result.place = options.place.name;
+  if (is_wanted(target, place->backup.manifest)) return copy(*place, file, meter, job, result);
+  return convert(target, file, result, [&](rdb::Parser& parser) {
+    return engine::read_place(*place, parser, meter, job);
+  });
+}
+
 }  // namespace
 
 Result<RdbExportResult> export_rdb(const RdbExportOptions& options, const JobContext& job) {
@@ -105,22 +178,12 @@ Result<RdbExportResult> export_rdb(const RdbExportOptions& options, const JobCon
   if (!target) return std::unexpected(target.error());
   auto file = engine::OutputFile::open(options.output);
   if (!file) return std::unexpected(file.error());
-
   RdbExportResult result;
   engine::ProgressMeter meter(job);
-  engine::RdbExportStream stream(*target, **file, [&](const rdb::ConversionLoss& loss) {
-    ++result.loss_count;
-    if (result.losses.size() < RdbExportResult::losses_max) result.losses.push_back(describe(loss));
-  });
-  rdb::Parser parser(stream);
-  const auto facts = engine::read_place(options.place, parser, meter, job);
-  if (!facts) return std::unexpected(stream.error().value_or(facts.error()));
+  if (auto written = write(options, *target, **file, meter, job, result); !written)
+    return std::unexpected(written.error());
   if (auto committed = (*file)->commit(); !committed) return std::unexpected(committed.error());
-
-  take_counts(result, stream);
-  result.place = facts->manifest ? options.place.name : facts->source.uri;
   result.output = options.output;
-  result.raw_bytes = parser.offset();
   result.seconds = meter.seconds();
   return result;
 }

@@ -86,6 +86,7 @@ BackupSummary summarize(const storage::Repository& repository, const storage::Ba
           .instance = key.instance,
           .repo = repository.path(),
           .layout = manifest.layout,
+          .order = manifest.order,
           .compression = manifest.compression,
           .parent = manifest.parent.empty() ? std::nullopt : std::optional(manifest.parent),
           .source = manifest.source,

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/canonical_map.h"
+#include "engine/key_order.h"
 #include "rdb/escape.h"
 #include "rdb/value_type.h"
 
@@ -58,13 +58,13 @@ RunDigest::Sum RunDigest::from(const rdb::Digest128& base_sum, RunReader& base, 
   bool has_old = base.next(old);
   bool has_now = result.next(now);
   while (has_old || has_now) {
-    int order = 0;
+    auto order = std::strong_ordering::equal;
     if (!has_old) {
-      order = 1;
+      order = std::strong_ordering::greater;
     } else if (!has_now) {
-      order = -1;
+      order = std::strong_ordering::less;
     } else {
-      order = compare_labels(old.key, now.key);
+      order = compare_keys(old.key, now.key);
     }
     if (order != 0 || !same_data(old, now)) {
       if (order <= 0) sum.digest -= term(old, context, sum.undecodable);

@@ -71,7 +71,11 @@ Result<void> CanonicalSalvage::run(OutputFile& file, const JobContext& job) {
   auto reader = storage::ChunkReader::open(*setting_.repository, setting_.backup->stored,
                                            map_.runs().first, map_.runs().size());
   if (!reader) return std::unexpected(from_storage(reader.error()));
-  if (auto begun = rdb_.begin(is_whole(map_.head())); !begun) return begun;
+  if (!is_whole(map_.head())) {
+    rdb_.begin_bare();
+  } else if (auto begun = rdb_.begin(); !begun) {
+    return begun;
+  }
   for (std::uint32_t i = map_.runs().first; i < map_.runs().end; ++i) {
     if (job.stop.stop_requested()) return std::unexpected(cancelled());
     const auto chunk = (*reader)->next();

@@ -13,12 +13,6 @@
 namespace sluice::engine {
 namespace {
 
-std::string folder() {
-  std::error_code ec;
-  const auto path = std::filesystem::temp_directory_path(ec);  // $TMPDIR, else /tmp
-  return ec ? "/tmp" : path.string();
-}
-
 int open_unnamed(const std::string& folder) {
   const int fd = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return fd;
@@ -31,8 +25,14 @@ int open_unnamed(const std::string& folder) {
 
 }  // namespace
 
+std::string scratch_folder() {
+  std::error_code ec;
+  const auto path = std::filesystem::temp_directory_path(ec);
+  return ec ? "/tmp" : path.string();
+}
+
 Result<int> open_scratch() {
-  const int fd = open_unnamed(folder());
+  const int fd = open_unnamed(scratch_folder());
   if (fd < 0) return std::unexpected(scratch_error("make", errno));
   return fd;
 }
@@ -40,8 +40,8 @@ Result<int> open_scratch() {
 Error scratch_error(const char* what, int problem) {
   return {.stage = Stage::engine,
           .code = "scratch_failed",
-          .message = "cannot " + std::string(what) + " a scratch file in " + folder() + ": " +
-                     std::generic_category().message(problem) +
+          .message = "cannot " + std::string(what) + " a scratch file in " + scratch_folder() +
+                     ": " + std::generic_category().message(problem) +
                      "; TMPDIR says where scratch files go"};
 }
 

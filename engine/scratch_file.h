@@ -4,10 +4,14 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "sluice/result.h"
 
 namespace sluice::engine {
+
+/// $TMPDIR, else /tmp.
+[[nodiscard]] std::string scratch_folder();
 
 /// Opens a file without a name in $TMPDIR or /tmp.
 [[nodiscard]] Result<int> open_scratch();

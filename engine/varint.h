@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -24,8 +25,9 @@ inline std::byte* put_varint(std::byte* to, std::uint64_t value) noexcept {
 }
 
 inline void put_varint(std::vector<std::byte>& out, std::uint64_t value) {
-  std::byte bytes[varint_bytes_max];
-  out.insert(out.end(), bytes, put_varint(bytes, value));
+  std::array<std::byte, varint_bytes_max> bytes;
+  std::byte* const end = put_varint(bytes.data(), value);
+  out.insert(out.end(), bytes.data(), end);
 }
 
 /// Reads one that is known to be whole and well-formed; returns where it ends.

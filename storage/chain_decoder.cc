@@ -11,16 +11,6 @@
 namespace sluice::storage {
 namespace {
 
-std::span<std::byte> whole_chunk(std::vector<std::byte>& buffer) {
-  if (buffer.empty()) buffer.resize(format::chunk_raw_bytes_max);
-  return buffer;
-}
-
-bool lies_in(std::span<const std::byte> part, const std::vector<std::byte>& buffer) noexcept {
-  return !part.empty() && !buffer.empty() && std::less_equal<>()(buffer.data(), part.data()) &&
-         std::less<>()(part.data(), buffer.data() + buffer.size());
-}
-
 std::unexpected<Error> corrupt(std::string_view where, std::string_view what) {
   return std::unexpected(
       Error{.code = Errc::corrupt, .detail = fmt::format("{}: {}", where, what)});
@@ -29,7 +19,7 @@ std::unexpected<Error> corrupt(std::string_view where, std::string_view what) {
 }  // namespace
 
 std::span<std::byte> ChainDecoder::spare(const Made& made) {
-  return whole_chunk(lies_in(made.raw, first_) ? second_ : first_);
+  return (first_.holds(made.raw) ? second_ : first_).bytes();
 }
 
 Result<void> ChainDecoder::apply(std::span<const std::byte> text, Made& made,
@@ -61,16 +51,16 @@ Result<ChainDecoder::Made> ChainDecoder::make(const Backup& backup, std::uint32_
                                    .detail = fmt::format("{}: {}", where, bytes.error().detail)});
     }
     const auto opened =
-        open_blob(*bytes, blob, decoder_, whole_chunk(link == 0 ? first_ : text_), where);
+        open_blob(*bytes, blob, decoder_, (link == 0 ? first_ : text_).bytes(), where);
     if (!opened) return std::unexpected(opened.error());
     if (link > 0) {
       if (auto ok = apply(opened->raw, made, where); !ok)
         return std::unexpected(std::move(ok.error()));
     } else {
       made.raw = opened->raw;
-      if (count > 1 && !lies_in(made.raw, first_)) {  // the next fetch may overwrite it
-        std::ranges::copy(made.raw, first_.begin());
-        made.raw = std::span(first_).first(made.raw.size());
+      if (count > 1 && !first_.holds(made.raw)) {  // the next fetch may overwrite it
+        std::ranges::copy(made.raw, first_.bytes().begin());
+        made.raw = first_.bytes().first(made.raw.size());
       }
     }
     made.identity = opened->header.identity;

@@ -5,9 +5,9 @@
 #include <functional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "storage/backup.h"
+#include "storage/chunk_buffer.h"
 #include "storage/chunk_codec.h"
 #include "storage/error.h"
 
@@ -38,9 +38,9 @@ class ChainDecoder {
   std::span<std::byte> spare(const Made& made);  // a buffer that `made` does not lie in
 
   BlobDecoder decoder_;
-  std::vector<std::byte> text_;  // of a delta; the buffers are made when first used
-  std::vector<std::byte> first_;
-  std::vector<std::byte> second_;
+  ChunkBuffer text_;  // of a delta
+  ChunkBuffer first_;
+  ChunkBuffer second_;
 };
 
 }  // namespace sluice::storage

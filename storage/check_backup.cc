@@ -139,10 +139,8 @@ void BackupCheck::check_packs() {
   auto queue = IoQueue::open(io_, layout_->root().path_of(name::packs));
   if (!queue) return fail(std::move(queue.error()));
   PackCheckTools tools{.queue = *std::move(queue), .decoder = {}, .identifier = {}, .scratch = {}};
-  if (options_.level == CheckLevel::decoded) {
+  if (options_.level == CheckLevel::decoded)
     tools.identifier = std::make_unique<Identifier>(layout_->keys());
-    tools.scratch.resize(format::chunk_raw_bytes_max);
-  }
   for (;;) {
     const std::uint32_t pack = next_++;
     if (pack >= backup_.packs.size() || options_.stop.stop_requested()) return;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "storage/checksum.h"
+#include "storage/chunk_buffer.h"
 
 namespace sluice::storage {
 namespace {
@@ -148,29 +149,23 @@ struct BlobEncoder::State {
   std::size_t compress(std::span<const std::byte> raw, Compression compression, Codec& codec);
   Result<std::span<const std::byte>> seal(BlobHeader& header, std::span<const std::byte> raw,
                                           Compression compression);
-  std::span<std::byte> buffer(std::vector<std::byte>& bytes) const;
 
   Identifier identifier;
   Decoder decodes_to;
   BlobDecoder decoder;
-  std::unique_ptr<ZSTD_CCtx, FreeEncoder> zstd;  // made when first used, as the buffers are
-  std::vector<std::byte> stored;
-  std::vector<std::byte> proof;
-  std::vector<std::byte> delta;   // its text
-  std::vector<std::byte> result;  // what the text makes
+  std::unique_ptr<ZSTD_CCtx, FreeEncoder> zstd;  // made when first used
+  ChunkBuffer stored;
+  ChunkBuffer proof;
+  std::vector<std::byte> delta;  // its text
+  ChunkBuffer result;            // what the text makes
 };
-
-std::span<std::byte> BlobEncoder::State::buffer(std::vector<std::byte>& bytes) const {
-  if (bytes.empty()) bytes.resize(format::chunk_raw_bytes_max);
-  return bytes;
-}
 
 /// Bytes in `stored`, or 0 when `raw` is better kept as it is.
 std::size_t BlobEncoder::State::compress(std::span<const std::byte> raw, Compression compression,
                                          Codec& codec) {
   if (raw.empty()) return 0;
   const std::size_t worth_it = stored_bytes_worth_it(raw.size());
-  const auto into = buffer(stored);
+  const auto into = stored.bytes();
   switch (compression.codec) {
     case CompressionCodec::none: return 0;
     case CompressionCodec::lz4: {
@@ -202,9 +197,9 @@ Result<std::span<const std::byte>> BlobEncoder::State::seal(BlobHeader& header,
   std::span<const std::byte> kept = raw;
   const std::size_t size = compress(raw, compression, codec);
   if (size > 0) {
-    kept = std::span(stored).first(size);
+    kept = stored.bytes().first(size);
     header.codec = static_cast<std::uint8_t>(codec);
-    const auto proven = buffer(proof).first(raw.size());
+    const auto proven = proof.bytes().first(raw.size());
     if (!decodes_to(decoder, codec, kept, proven) ||
         std::memcmp(proven.data(), raw.data(), raw.size()) != 0)
       return refuse(Errc::codec_failure, "encoding", codec == Codec::lz4_block ? "LZ4" : "zstd");
@@ -275,9 +270,10 @@ Result<EncodedBlob> BlobEncoder::encode_delta(BlobType type, const DeltaBase& ba
   blob.stored = *stored;
   // The proof of the text was its decoding; this is that of what it means.
   const bool as_is = blob.header.codec == static_cast<std::uint8_t>(Codec::none);
-  const std::span<const std::byte> text =
-      std::span(as_is ? state_->delta : state_->proof).first(blob.header.raw_bytes);
-  const auto made = apply_delta(text, base.raw, state_->buffer(state_->result), "encoding");
+  const std::span<const std::byte> text = as_is
+                                              ? std::span<const std::byte>(state_->delta)
+                                              : state_->proof.bytes().first(blob.header.raw_bytes);
+  const auto made = apply_delta(text, base.raw, state_->result.bytes(), "encoding");
   if (!made || !std::ranges::equal(*made, result))
     return refuse(Errc::codec_failure, "encoding", made ? "delta" : made.error().detail);
   return blob;

@@ -76,7 +76,7 @@ class ChunkReader::State {
   Result<std::optional<ChunkView>> next();
   Result<ChunkView> read(std::uint32_t ordinal, unsigned blobs_max);
 
-  std::unique_ptr<IoQueue> queue;
+  std::unique_ptr<IoQueue> queue;  // null for those who only read()
   const Backup& backup;
 
  private:
@@ -102,6 +102,7 @@ class ChunkReader::State {
 };
 
 void ChunkReader::State::reset(std::uint32_t first, std::uint32_t count) {
+  assert(queue);
   ahead_.reset();
   windows_.clear();
   ranges_.clear();
@@ -202,6 +203,14 @@ Result<std::unique_ptr<ChunkReader>> ChunkReader::open(std::shared_ptr<const Lay
       std::make_unique<State>(std::move(layout), backup, *std::move(queue)));
   reader->reset(first, count);
   return reader;
+}
+
+Result<std::unique_ptr<ChunkReader>> ChunkReader::open_single(const Repository& repository,
+                                                              const Backup& backup) {
+  auto layout = repository.shared_layout();
+  if (auto ok = layout->allows(Operation::read); !ok) return std::unexpected(std::move(ok.error()));
+  return std::make_unique<ChunkReader>(
+      std::make_unique<State>(std::move(layout), backup, std::unique_ptr<IoQueue>()));
 }
 
 ChunkReader::ChunkReader(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}

@@ -56,12 +56,16 @@ class ChunkReader {
   [[nodiscard]] static Result<std::unique_ptr<ChunkReader>> open(
       std::shared_ptr<const Layout> layout, const IoOptions& io, const Backup& backup,
       std::uint32_t first, std::uint32_t count);
+  /// For read() alone: takes no I/O queue, whose 8 MiB cost more than a chunk or two.
+  [[nodiscard]] static Result<std::unique_ptr<ChunkReader>> open_single(
+      const Repository& repository, const Backup& backup);
   explicit ChunkReader(std::unique_ptr<State> state) noexcept;
   ChunkReader(const ChunkReader&) = delete;
   ChunkReader& operator=(const ChunkReader&) = delete;
   ~ChunkReader();
 
-  /// The next chunk in order; nullopt after the last.
+  /// The next chunk in order; nullopt after the last. Precondition of this, reset() and io_kind():
+  /// not made by open_single().
   [[nodiscard]] Result<std::optional<ChunkView>> next();
 
   /// Chunk `ordinal`, whatever next() is at; does not move next(). Precondition: it exists.

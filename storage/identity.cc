@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <new>
 #include <string>
+#include <vector>
 
 namespace sluice::storage {
 namespace {
@@ -47,10 +48,14 @@ Result<void> hkdf_sha256(std::span<const std::byte> secret, std::span<const std:
   const KdfContext context(EVP_KDF_CTX_new(kdf.get()));
   if (!context) return failed();
   std::string digest = sha256_name();
-  const std::array<OSSL_PARAM, 5> parameters{
+  std::vector<OSSL_PARAM> parameters{
       OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest.data(), digest.size()),
-      octets(OSSL_KDF_PARAM_KEY, secret), octets(OSSL_KDF_PARAM_SALT, salt),
-      octets(OSSL_KDF_PARAM_INFO, std::as_bytes(std::span(info))), OSSL_PARAM_construct_end()};
+      octets(OSSL_KDF_PARAM_KEY, secret)};
+  // What is empty must be left out: OpenSSL refuses a parameter without bytes.
+  if (!salt.empty()) parameters.push_back(octets(OSSL_KDF_PARAM_SALT, salt));
+  if (!info.empty())
+    parameters.push_back(octets(OSSL_KDF_PARAM_INFO, std::as_bytes(std::span(info))));
+  parameters.push_back(OSSL_PARAM_construct_end());
   if (EVP_KDF_derive(context.get(), chars(into), into.size(), parameters.data()) != 1)
     return failed();
   return {};

@@ -18,9 +18,10 @@ using namespace std::chrono_literals;
 /// system's lost+found is in nobody's way.
 bool is_ours(const std::string& entry) {
   return entry == "lost+found" || entry == name::packs || entry == name::instances ||
-         entry == name::tmp || entry == name::lock || entry == name::mark_copy ||
-         entry == temporary_name(name::mark) || entry == temporary_name(name::mark_copy) ||
-         entry == name::io_hint || entry == temporary_name(name::io_hint);
+         entry == name::tmp || entry == name::gc || entry == name::lock ||
+         entry == name::mark_copy || entry == temporary_name(name::mark) ||
+         entry == temporary_name(name::mark_copy) || entry == name::io_hint ||
+         entry == temporary_name(name::io_hint);
 }
 
 Result<void> make_directory_at(const std::string& path) {
@@ -70,7 +71,7 @@ Result<bool> holds_something(const Directory& root, const std::string& name) {
 /// A half-made repository holds no backup yet. One that does has lost its FORMAT, and a new one
 /// would disown all that is in it.
 Result<void> check_unused(const Directory& root) {
-  std::vector<std::string> directories{std::string(name::instances)};
+  std::vector<std::string> directories{std::string(name::instances), std::string(name::gc)};
   for (unsigned shard = 0; shard < format::shard_count; ++shard)
     directories.push_back(fmt::format("{}/{}", name::packs, shard_name(shard)));
   for (const std::string& directory : directories) {

@@ -290,7 +290,7 @@ Result<void> PackCheck::check_identity(const format::BlobHeader& header,
   std::span<const std::byte> raw = stored;
   const auto codec = static_cast<format::Codec>(header.codec);
   if (codec != format::Codec::none) {
-    const auto into = std::span(tools_.scratch).first(header.raw_bytes);
+    const auto into = tools_.scratch.bytes().first(header.raw_bytes);
     if (!tools_.decoder.decodes_to(codec, stored, into))
       return refuse(Errc::corrupt, where,
                     fmt::format("does not decode to {} bytes", header.raw_bytes));

@@ -12,6 +12,7 @@
 
 #include "storage/backup.h"
 #include "storage/checksum.h"
+#include "storage/chunk_buffer.h"
 #include "storage/chunk_codec.h"
 #include "storage/error.h"
 #include "storage/identity.h"
@@ -27,7 +28,7 @@ struct PackCheckTools {
   std::unique_ptr<IoQueue> queue;
   BlobDecoder decoder;
   std::unique_ptr<Identifier> identifier;  ///< None: stored checksums only.
-  std::vector<std::byte> scratch;
+  ChunkBuffer scratch;
 };
 
 /// Checks one pack, front to back, in one pass over its bytes: header, every blob whosever it is,

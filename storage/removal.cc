@@ -40,6 +40,7 @@ struct Ids {
   std::set<BackupId> own;      // being removed, never committed
   std::set<BackupId> shared;   // being removed, were committed
   std::set<BackupId> buried;   // have a tombstone and no directory
+  std::set<BackupId> tombstones;
 };
 
 Result<Ids> sort_ids(const Layout& layout, const std::vector<BackupKey>& backups) {
@@ -67,6 +68,7 @@ Result<Ids> sort_ids(const Layout& layout, const std::vector<BackupKey>& backups
   const auto buried = buried_ids(layout);
   if (!buried) return std::unexpected(buried.error());
   for (const BackupId& id : *buried) {
+    ids.tombstones.insert(id);
     if (!ids.present.contains(id)) ids.buried.insert(id);
   }
   return ids;
@@ -165,10 +167,9 @@ Result<void> PackSweep::settle_tombstones(const AtStep& at_step) {
     if (at_step) at_step("tombstone_written");
   }
   std::vector<BackupId> done;
-  for (const auto* ids : {&ids_.buried, &ids_.shared}) {
-    for (const BackupId& id : *ids) {
-      if (!remaining_.contains(id) && !ids_.kept.contains(id)) done.push_back(id);
-    }
+  for (const BackupId& id : ids_.tombstones) {
+    const bool judged = ids_.buried.contains(id) || ids_.shared.contains(id);
+    if (judged && !remaining_.contains(id) && !ids_.kept.contains(id)) done.push_back(id);
   }
   if (auto ok = remove_tombstones(layout_, done); !ok) return ok;
   if (at_step) at_step("tombstones_cleared");

@@ -1,7 +1,11 @@
 #include "storage/tombstone.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <string>
 
 namespace sluice::storage {
@@ -39,9 +43,15 @@ Result<void> bury(const Layout& layout, const BackupId& id) {
   if (auto ok = sync_directory(layout.root()); !ok) return ok;
   const auto directory = layout.directory(name::gc);
   if (!directory) return std::unexpected(directory.error());
-  auto made = create_text(*directory, tombstone_name(id), "");
-  if (!made && made.error().code != std::errc::file_exists) return made;
-  return sync_directory(*directory);  // whoever made it may have failed to
+  // Empty, so whole as soon as it has its name.
+  const std::string name = tombstone_name(id);
+  const Fd file(::openat(directory->fd.get(), name.c_str(),
+                         O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400));
+  if (!file && errno != EEXIST)
+    return std::unexpected(system_error(errno, "openat", directory->path_of(name)));
+  if (file && (::fchmod(file.get(), 0400) != 0 || ::fsync(file.get()) != 0))
+    return std::unexpected(system_error(errno, "fsync", directory->path_of(name)));
+  return sync_directory(*directory);
 }
 
 Result<void> remove_tombstones(const Layout& layout, const std::vector<BackupId>& ids) {

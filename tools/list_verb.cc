@@ -7,22 +7,15 @@
 #include "cli.h"
 #include "sluice/catalog.h"
 #include "terminal.h"
+#include "time_range.h"
 
 namespace sluice::tools {
 namespace {
 
 struct Options {
   std::string instance;
-  std::string from;
-  std::string to;
+  TimeRange time;
 };
-
-Result<std::optional<std::int64_t>> optional_time(const std::string& text) {
-  if (text.empty()) return std::optional<std::int64_t>();
-  const auto time = parse_time(text);
-  if (!time) return std::unexpected(time.error());
-  return std::optional(*time);
-}
 
 std::string verified(const BackupSummary& backup) {
   if (!backup.verified) return "never";
@@ -35,25 +28,26 @@ void print(const std::vector<BackupSummary>& backups) {
   for (const BackupSummary& backup : backups) {
     if (backup.damage) {
       rows.push_back({backup.id, backup.instance, format_time(backup.started_at_ms), "DAMAGED", "",
-                      "", *backup.damage, verified(backup)});
+                      "", "", *backup.damage, verified(backup)});
       continue;
     }
     rows.push_back({backup.id, backup.instance, format_time(backup.started_at_ms),
                     human_count(backup.keys), human_bytes(backup.raw_bytes),
-                    human_bytes(backup.new_bytes),
+                    human_bytes(backup.stored_bytes), human_bytes(backup.new_bytes),
                     backup.source.server + " " + backup.source.version, verified(backup)});
   }
-  print_table({"ID", "INSTANCE", "STARTED", ">KEYS", ">RDB", ">STORED", "SERVER", "VERIFIED"},
-              rows);
+  print_table(
+      {"ID", "INSTANCE", "STARTED", ">KEYS", ">RDB", ">STORED", ">NEW", "SERVER", "VERIFIED"},
+      rows);
 }
 
 int run(const Options& options, const Globals& globals) {
   ListOptions query;
   query.repository = globals.repository;
   if (!options.instance.empty()) query.instance = options.instance;
-  const auto from = optional_time(options.from);
+  const auto from = time_of(options.time.from);
   if (!from) return report(from.error(), globals);
-  const auto to = optional_time(options.to);
+  const auto to = time_of(options.time.to);
   if (!to) return report(to.error(), globals);
   query.from_ms = *from;
   query.to_ms = *to;
@@ -75,9 +69,7 @@ int run(const Options& options, const Globals& globals) {
 Verb add_list(CLI::App& app, const Globals& globals) {
   auto options = std::make_shared<Options>();
   app.add_option("--name", options->instance, "Only this instance")->type_name("INSTANCE");
-  app.add_option("--from", options->from, "Started at or after, like 2026-11-22T09:00:00Z")
-      ->type_name("TIME");
-  app.add_option("--to", options->to, "Started at or before")->type_name("TIME");
+  add_time_range(app, options->time);
   return [options, &globals] { return run(*options, globals); };
 }
 

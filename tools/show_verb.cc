@@ -11,6 +11,44 @@
 namespace sluice::tools {
 namespace {
 
+/// "whole 120, 1 delta 14, 2 deltas 3"
+std::string depths_text(const std::vector<std::uint64_t>& chain_depths) {
+  std::string text;
+  for (std::size_t deltas = 0; deltas < chain_depths.size(); ++deltas) {
+    if (chain_depths[deltas] == 0) continue;
+    if (!text.empty()) text += ", ";
+    text += deltas == 0 ? "whole" : fmt::format("{} delta{}", deltas, deltas == 1 ? "" : "s");
+    text += " " + human_count(chain_depths[deltas]);
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string chunks_text(const BackupDetail& detail) {
+  std::string text = human_count(detail.chunks);
+  if (detail.runs + detail.fragments == 0) return text;
+  return text + fmt::format(" (runs {}, fragments {})", human_count(detail.runs),
+                            human_count(detail.fragments));
+}
+
+std::string packs_text(const BackupDetail& detail) {
+  const std::uint64_t shared = detail.packs.size() - detail.own_packs;
+  std::string text =
+      fmt::format("{} ({})", detail.own_packs, human_bytes(detail.own_pack_file_bytes));
+  if (shared == 0) return text;
+  return text + fmt::format(", and {} of earlier backups ({})", shared,
+                            human_bytes(detail.pack_file_bytes - detail.own_pack_file_bytes));
+}
+
+std::string users_text(const std::vector<std::string>& used_by) {
+  std::string text;
+  for (const std::string& id : used_by) text += (text.empty() ? "" : ", ") + id;
+  return text.empty() ? "none" : text;
+}
+
+std::string layout_text(const BackupSummary& backup) {
+  return backup.order.empty() ? backup.layout : backup.layout + ", by " + backup.order;
+}
+
 void print(const BackupDetail& detail) {
   const BackupSummary& backup = detail.summary;
   std::string databases;
@@ -22,7 +60,9 @@ void print(const BackupDetail& detail) {
       {"backup", backup.id},
       {"instance", backup.instance},
       {"repository", backup.repo},
-      {"layout", backup.layout},
+      {"layout", layout_text(backup)},
+      {"compression", backup.compression},
+      {"parent", backup.parent.value_or("none")},
       {"source",
        fmt::format("{} ({} {})", backup.source.uri, backup.source.server, backup.source.version)},
       {"RDB version", std::to_string(backup.source.rdb_version)},
@@ -35,8 +75,11 @@ void print(const BackupDetail& detail) {
       {"functions", human_count(detail.functions)},
       {"RDB bytes", human_bytes(backup.raw_bytes)},
       {"stored bytes", human_bytes(backup.stored_bytes)},
-      {"chunks", human_count(detail.chunks)},
-      {"packs", fmt::format("{} ({})", detail.packs.size(), human_bytes(detail.pack_file_bytes))},
+      {"new bytes", human_bytes(backup.new_bytes)},
+      {"chunks", chunks_text(detail)},
+      {"stored as", depths_text(detail.chain_depths)},
+      {"packs", packs_text(detail)},
+      {"packs used by", users_text(detail.used_by)},
   };
   if (const auto& verified = backup.verified) {
     fields.emplace_back("verified",

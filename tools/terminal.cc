@@ -15,7 +15,7 @@ constexpr double plain_interval_s = 10;
 
 std::string bar(double share) {
   constexpr std::size_t width = 24;
-  const auto filled = static_cast<std::size_t>(std::clamp(share, 0.0, 1.0) * width);
+  const auto filled = static_cast<std::size_t>(share * width);
   return "[" + std::string(filled, '#') + std::string(width - filled, '.') + "]";
 }
 
@@ -24,8 +24,9 @@ std::string progress_text(const Progress& progress) {
   if (progress.bytes == 0) return text + fmt::format(", {}", human_seconds(progress.seconds));
   const double rate = static_cast<double>(progress.bytes) / std::max(progress.seconds, 0.001);
   if (progress.bytes_total && *progress.bytes_total > 0) {
-    const double share =
-        static_cast<double>(progress.bytes) / static_cast<double>(*progress.bytes_total);
+    // The RDB that is made of a backup may be somewhat longer than the one that was received.
+    const double share = std::min(
+        static_cast<double>(progress.bytes) / static_cast<double>(*progress.bytes_total), 1.0);
     const double left = progress.seconds * (1 - share) / std::max(share, 0.001);
     text += fmt::format(" {} {:.0f} %, {} left", bar(share), share * 100, human_seconds(left));
   }

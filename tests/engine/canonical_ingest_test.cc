@@ -303,6 +303,19 @@ TEST_F(CanonicalIngestTest, TheSameKeyTwiceIsRefused) {
   EXPECT_EQ(done.error().code, "duplicate_key");
 }
 
+TEST_F(CanonicalIngestTest, AKeyThatFitsNoRunIsRefusedWithAWayOut) {
+  const std::string longest(2 << 20, 'k');
+  const std::string fits = rdb_stream(rdb_record(longest, "1"));
+  expect_same(store(fits), fits);
+  auto writer = repository_->begin_backup("test");
+  ASSERT_TRUE(writer.has_value());
+  CanonicalIngest ingest(*repository_, **writer, nullptr, options_, "the test");
+  const auto fed = ingest.feed(bytes(rdb_stream(rdb_record(longest + "k", "1"))));
+  ASSERT_FALSE(fed.has_value());
+  EXPECT_EQ(fed.error().code, "key_too_long");
+  EXPECT_TRUE(fed.error().message.contains("--layout stream"));
+}
+
 TEST(DeltasToKeep, AllWhileThereIsRoomThenTheSmallOnesAreMerged) {
   using Sizes = std::vector<std::uint32_t>;
   EXPECT_EQ(deltas_to_keep(Sizes{}, 7), 0u);

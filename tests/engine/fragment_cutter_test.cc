@@ -54,14 +54,14 @@ std::multiset<std::string> fragments(std::string_view value) {
 
 TEST(FragmentCutter, FragmentsHaveTheSizesThatArePromised) {
   Random random(1);
-  const std::string value = random_text(random, 200 * mib);
+  const std::string value = random_text(random, 60 * mib);
   const auto sizes = cut(value);
   for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
     EXPECT_GE(sizes[i], FragmentCutter::min_bytes);
     EXPECT_LE(sizes[i], FragmentCutter::max_bytes);
   }
   EXPECT_LE(sizes.back(), FragmentCutter::max_bytes);
-  EXPECT_NEAR(200.0 * 4 / static_cast<double>(sizes.size()), 1.0, 0.15);
+  EXPECT_NEAR(60.0 * 4 / static_cast<double>(sizes.size()), 1.0, 0.15);
 }
 
 TEST(FragmentCutter, CutsTheSameHoweverItIsFed) {

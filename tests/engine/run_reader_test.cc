@@ -164,7 +164,7 @@ TEST(RunReader, AFlippedBitIsRefusedOrIsAnotherRun) {
   RunWriter writer;
   const std::string run = text_of(write_run(writer, random_records(random, 12)));
   std::size_t refused = 0;
-  for (std::size_t bit = 0; bit < 8 * std::min<std::size_t>(run.size(), 2000); ++bit) {
+  for (std::size_t bit = 0; bit < 8 * std::min<std::size_t>(run.size(), 800); ++bit) {
     std::string flipped = run;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
     if (!RunReader::open(bytes(flipped), "run")) {

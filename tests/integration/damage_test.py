@@ -7,6 +7,7 @@ names the object, `restore` does not pass it off as good, and other backups do n
 
 import argparse
 import pathlib
+import json
 import random
 import sys
 
@@ -17,6 +18,7 @@ import fill  # noqa: E402
 import servers  # noqa: E402
 
 SERVER = 'redis70'
+DUMP = cli.CORPUS / 'servers' / 'redis70-default.rdb'
 SEED = None
 
 
@@ -47,8 +49,8 @@ class Damage(cli.Case):
         """The file of that kind of the backup that is to be damaged."""
         if kind == 'pack':
             return next(repository.path.glob(f'packs/*/{self.ids["hurt"]}-*'))
-        if kind == 'FORMAT':
-            return repository.path / 'FORMAT'
+        if kind in ('FORMAT', 'FORMAT.copy'):
+            return repository.path / kind
         return repository.path / 'instances' / 'hurt' / self.ids['hurt'] / kind
 
     def damage(self, path, how):
@@ -149,24 +151,39 @@ class Damage(cli.Case):
 
     def test_a_new_backup_does_not_clear_away_what_is_damaged(self):
         """A damaged HEAD may be that of a good backup: that is for a person to decide."""
-        dump = cli.CORPUS / 'servers' / 'redis70-default.rdb'
         for kinds, how in ((['HEAD'], 'flip'), (['HEAD'], 'delete'),
                            (['manifest', 'manifest.copy'], 'flip')):
             repository, what = self.hurt(kinds, how)
             with self.subTest(what):
-                self.assert_done(repository.backup(dump, '--name', 'hurt'))
+                self.assert_done(repository.backup(DUMP, '--name', 'hurt'))
                 self.assertTrue(self.files(repository, 'pack').exists())
                 self.assert_other_is_sound(repository)
 
-    def test_format(self):
-        """With a damaged FORMAT nothing can be opened: exit 1, and it is named."""
-        for how, times in (('flip', 4), ('truncate', 2)):
+    def test_one_format(self):
+        """There are two; either will do. A backup tells of the loss of one, verify names it."""
+        for kind in ('FORMAT', 'FORMAT.copy'):
+            for how, times in (('flip', 2), ('truncate', 1), ('delete', 1)):
+                for _ in range(times):
+                    repository, what = self.hurt([kind], how)
+                    with self.subTest(what):
+                        self.assertEqual(len(repository.list()), 2)
+                        run = repository.run('verify', '--all')
+                        self.assertEqual(run.code, cli.DIFFERENT, run)
+                        self.assertIn(kind, json.dumps(run.json))
+                        self.assert_done(self.restore(repository, 'sound'))
+                        run = repository.backup(DUMP)
+                        self.assert_done(run)
+                        self.assertIn('FORMAT', run.err)
+
+    def test_both_formats(self):
+        """Nothing can be opened: exit 1, and it is named."""
+        for how, times in (('flip', 3), ('truncate', 2)):
             for _ in range(times):
-                repository, what = self.hurt(['FORMAT'], how)
+                repository, what = self.hurt(['FORMAT', 'FORMAT.copy'], how)
                 with self.subTest(what):
                     for verb in (('list',), ('verify', '--all'),
                                  ('restore', 'sound@LATEST', self.target.uri(), '--flush', '--yes'),
-                                 ('backup', cli.CORPUS / 'servers' / 'redis70-default.rdb')):
+                                 ('backup', DUMP)):
                         run = repository.run(*verb)
                         self.assertEqual((run.code, run.err.count('\n')), (cli.FAILED, 1), run)
                         self.assertIsNotNone(run.error)
@@ -176,18 +193,18 @@ class Damage(cli.Case):
     def test_no_new_repository_over_an_old_one(self):
         """Without FORMAT, a directory that holds backups is not one to make a repository of: a new
         repository id would make every backup in it unreadable for good."""
-        repository, _ = self.hurt(['FORMAT'], 'delete')
+        repository, _ = self.hurt(['FORMAT', 'FORMAT.copy'], 'delete')
         for verb in (('list',), ('verify', '--all'), ('show', 'LATEST'),
                      ('restore', 'sound@LATEST', self.target.uri(), '--flush', '--yes')):
             self.assert_refused(repository.run(*verb), 'not_a_repository', 'FORMAT')
-        run = repository.backup(cli.CORPUS / 'servers' / 'redis70-default.rdb')
+        run = repository.backup(DUMP)
         self.assertEqual((run.code, run.err.count('\n')), (cli.FAILED, 1), run)
         self.assertIn('FORMAT', run.err)
-        # And with its FORMAT back, all is as it was.
-        (repository.path / 'FORMAT').write_bytes((self.whole.path / 'FORMAT').read_bytes())
+        # And with both back, all is as it was.
+        for kind in ('FORMAT', 'FORMAT.copy'):
+            (repository.path / kind).write_bytes((self.whole.path / kind).read_bytes())
         self.assert_done(repository.run('verify', '--all'))
-        self.assertEqual(repository.list(), [{**b, 'repo': str(repository.path)}
-                                             for b in self.whole.list()])
+        self.assertEqual([b['id'] for b in repository.list()], [b['id'] for b in self.whole.list()])
 
 
 if __name__ == '__main__':

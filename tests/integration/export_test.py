@@ -165,8 +165,10 @@ class Jsonl(cli.Case):
         dump = DUMPS / f'{name}-default.rdb'
         expected = export(dump)
         repository = self.repository()
-        self.assert_done(repository.backup(dump))
+        self.assert_done(repository.backup(dump, '--layout', 'stream'))
         self.assertEqual(export('LATEST', '--repo', repository.path), expected)
+        self.assert_done(repository.backup(dump))
+        self.assertEqual(lines(export('LATEST', '--repo', repository.path)), lines(expected))
         if not servers.available()[name]:
             self.skipTest(f'{name}: {servers.available()[name].reason}')
         server = self.server(name, rdb=dump, password='secret')

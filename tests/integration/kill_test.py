@@ -35,8 +35,9 @@ def fill(client, keys, size, seed=1):
 
 
 class Kill(cli.Case):
-    def start(self, repository, source):
-        return subprocess.Popen(repository.command('backup', source.uri(), '--name', 'killed'),
+    def start(self, repository, source, *options):
+        return subprocess.Popen(repository.command('backup', source.uri(), '--name', 'killed',
+                                                   *options),
                                 env=cli.environment(), stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -121,11 +122,11 @@ class Kill(cli.Case):
         self.assert_done(repository.run('verify', '--all'))
 
     def stalled(self, repository):
-        """A backup that has received 144 MiB and waits for more. The first pack of 64 MiB got its
-        name at the latest when the second was full."""
+        """A backup that has received 144 MiB and waits for more; in stream layout, which stores what
+        comes. The first pack of 64 MiB got its name at the latest when the second was full."""
         source = fake.Fake(fake.then_stall(fake.rdb_head(), 144 << 20))
         self.addCleanup(source.__exit__)
-        child = self.start(repository, source)
+        child = self.start(repository, source, '--layout', 'stream')
         self.addCleanup(child.__exit__, None, None, None)
         self.addCleanup(child.kill)
         self.assertTrue(self.wait_for(lambda: source.snapshot.sent.is_set() and

@@ -161,8 +161,8 @@ class RoundTrip(cli.Case):
         self.assertGreater(shown['chunks'], 0)
         self.assertIn([f'{source.flavor}-ver', backup['source']['version']], shown['aux'])
         [verified] = self.assert_done(repository.run('verify', '--all'))
-        self.assertEqual((verified['ok'], verified['keys'], verified['raw_bytes']),
-                         (True, backup['keys'], backup['raw_bytes']))
+        self.assertEqual((verified['ok'], verified['keys'], verified['digest']),
+                         (True, backup['keys'], backup['digest']))
 
         target = self.server(NAME)
         here = self.client(target)

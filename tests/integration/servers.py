@@ -209,6 +209,9 @@ class Server:
     def save(self, to=None):
         """SAVE; returns the dump's path, copied to `to` when that is given."""
         with self.client(timeout=300) as client:
+            # The child that saved for a replica may not have ended yet, and then SAVE is refused.
+            while client.info('persistence')['rdb_bgsave_in_progress'] != '0':
+                time.sleep(0.01)
             client.call('SAVE')
         return shutil.copyfile(self.rdb_path, to) if to else self.rdb_path
 

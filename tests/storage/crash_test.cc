@@ -85,6 +85,21 @@ TEST_F(Crash, WhileARepositoryIsMadeIsCompletedByTheNextOpen) {
   EXPECT_EQ(check_all_listed(), 1u);
 }
 
+TEST_F(Crash, BetweenFormatAndItsCopyIsCompletedByTheNextOpenThatMay) {
+  const int status = in_child([&] { return open("init_copy") ? 0 : 1; });
+  ASSERT_EQ(status, died_at_step);
+  {
+    const auto reader = Repository::open(root_);
+    ASSERT_OK(reader);
+    EXPECT_TRUE((*reader)->mark_damage().has_value());
+  }
+  EXPECT_FALSE(fs::exists(root_ / "FORMAT"));
+  ASSERT_OK(back_up(**open(), "a"));
+  EXPECT_FALSE((*open())->mark_damage().has_value());
+  EXPECT_EQ(read_file(root_ / "FORMAT"), read_file(root_ / "FORMAT.copy"));
+  EXPECT_EQ(check_all_listed(), 1u);
+}
+
 TEST_F(Crash, WhileABackupIsRemovedIsCompletedByTheNextWriter) {
   const auto kept = back_up(**open(), "a");
   ASSERT_OK(kept);

@@ -101,8 +101,8 @@ TEST_F(Damage, EveryFlippedByteOfAPackIsFoundAndTheChunkIsNamed) {
   for_each_flip(pack_, [&](std::size_t at) {
     expect_check_names(pack_);
     for (std::uint32_t i = 0; i < 3; ++i) {
-      const ChunkRef& chunk = backup_.chunks[i];
-      if (at < chunk.offset || at >= chunk.offset + 64 + chunk.stored_bytes) continue;
+      const BlobRef& blob = backup_.blobs[i];
+      if (at < blob.offset || at >= blob.offset + 64 + blob.stored_bytes) continue;
       EXPECT_EQ(check().front().chunks, std::vector{i});
     }
   });
@@ -114,8 +114,8 @@ TEST_F(Damage, EveryFlippedByteOfAPackIsEitherHarmlessToAReaderOrToldToIt) {
     auto reader = ChunkReader::open(**repository, backup_);
     ASSERT_OK(reader);
     for (std::uint32_t i = 0; i < 3; ++i) {
-      const ChunkRef& chunk = backup_.chunks[i];
-      const bool hit = at >= chunk.offset && at < chunk.offset + 64 + chunk.stored_bytes;
+      const BlobRef& blob = backup_.blobs[i];
+      const bool hit = at >= blob.offset && at < blob.offset + 64 + blob.stored_bytes;
       const auto next = (*reader)->next();
       EXPECT_EQ(next.has_value(), !hit);
       if (next) {
@@ -283,14 +283,46 @@ TEST_F(Damage, AMissingPackAndOneOfAnotherSizeAreSeenInTheList) {
   expect_listed_as(Errc::not_found);
 }
 
-TEST_F(Damage, EveryFlippedByteAndEveryCutOfFormatIsFound) {
+TEST_F(Damage, EveryFlippedByteAndEveryCutOfFormatIsMadeGoodByItsCopyAndFound) {
+  for (const std::string object : {"FORMAT", "FORMAT.copy"}) {
+    const auto expect_found = [&](std::size_t) {
+      const auto repository = open();
+      ASSERT_OK(repository);
+      const auto& damage = (*repository)->mark_damage();
+      EXPECT_EQ(damage.has_value(), object == "FORMAT");
+      if (damage) {
+        EXPECT_NE(damage->detail.find("FORMAT"), std::string::npos);
+      }
+      expect_check_names(object);
+    };
+    for_each_flip(object, expect_found);
+    for_each_cut(object, expect_found);
+  }
+}
+
+TEST_F(Damage, FormatAndItsCopyBothBadAreRefusedAndNamed) {
   const auto expect_refused = [&](std::size_t) {
     const auto repository = open();
     ASSERT_FALSE(repository);
-    EXPECT_NE(repository.error().detail.find("FORMAT"), std::string::npos);
+    EXPECT_NE(repository.error().detail.find("FORMAT:"), std::string::npos);
+    EXPECT_NE(repository.error().detail.find("FORMAT.copy"), std::string::npos);
   };
+  write_file(root_ / "FORMAT.copy", {});
   for_each_flip("FORMAT", expect_refused);
-  for_each_cut("FORMAT", expect_refused);
+}
+
+TEST_F(Damage, ALostFormatIsReplacedByItsCopyAndIsNotMadeAnew) {
+  for (const bool create : {false, true}) {
+    fs::remove(root_ / "FORMAT");
+    auto repository = Repository::open(
+        root_, {.create_if_missing = create, .io = {.decorate = {}}, .on_step = {}});
+    ASSERT_OK(repository);
+    ASSERT_TRUE((*repository)->mark_damage().has_value());
+    EXPECT_EQ((*repository)->mark_damage()->code, Errc::not_found);
+    EXPECT_FALSE(fs::exists(root_ / "FORMAT")) << "that is for a person";
+    ASSERT_EQ(check().size(), 1u);
+    EXPECT_EQ(check().front().object, "FORMAT");
+  }
 }
 
 }  // namespace

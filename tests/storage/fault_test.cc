@@ -71,7 +71,8 @@ class FaultOnEachBackend : public testing::TestWithParam<IoBackend> {
     const auto backup = repository->open_backup(listed->front().key);
     ASSERT_OK(backup);
     EXPECT_EQ(repository->check_backup(*backup, [](const Problem&) {})->problems, 0u);
-    EXPECT_EQ(files_below(scratch_.path()).size(), 5u) << "FORMAT, HEAD, 2 manifests, 1 pack";
+    EXPECT_EQ(files_below(scratch_.path()).size(), 6u)
+        << "FORMAT and copy, HEAD, 2 manifests, 1 pack";
   }
 
   ScratchDirectory scratch_;
@@ -102,20 +103,52 @@ TEST_P(FaultOnEachBackend, AFullDiskAtAnyWriteListsNothingAndLeavesNothing) {
   }
 }
 
-TEST_P(FaultOnEachBackend, AFailedSyncListsNothingAndLeavesNothing) {
-  for (int n = 1;; ++n) {
+TEST_P(FaultOnEachBackend, AFailedSyncOfDataIsSurvivedByWritingItAgain) {
+  for (const int n : {1, 2, 3}) {  // pack, manifest and copy
     SCOPED_TRACE(n);
     auto faults = std::make_shared<Faults>();
-    faults->fail_sync = n;
+    faults->fail_data_sync = n;
+    const auto repository = open(faults);
+    const auto result = back_up(*repository);
+    ASSERT_OK(result);
+    EXPECT_EQ(faults->data_syncs, 4);
+    EXPECT_EQ(result->stats.rewritten_files, 1u);
+    const auto backup = repository->open_backup(result->key);
+    ASSERT_OK(backup);
+    EXPECT_FALSE(backup->manifest_damage.has_value());
+    const auto checked = repository->check_backup(
+        *backup, [](const Problem& problem) { ADD_FAILURE() << to_string(problem.error); });
+    EXPECT_EQ(checked->problems, 0u);
+    for (const auto& file : files_below(scratch_.path()))
+      EXPECT_FALSE(file.filename().string().starts_with(".new-")) << file;
+    ASSERT_OK(repository->remove_backup(result->key));
+    expect_only_the_first();
+  }
+}
+
+TEST_P(FaultOnEachBackend, ASyncThatFailsTwiceListsNothingAndLeavesNothing) {
+  for (const int n : {1, 2}) {
+    SCOPED_TRACE(n);
+    auto faults = std::make_shared<Faults>();
+    faults->fail_data_sync = n;
+    faults->data_sync_failures = 2;
     const auto result = back_up(*open(faults));
-    if (faults->syncs < n) {
-      EXPECT_OK(result);
-      EXPECT_EQ(n, 7) << "pack, manifest and copy, each with its directory";
-      break;
-    }
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, std::errc::io_error);
-    EXPECT_NE(result.error().detail.find("sync"), std::string::npos) << result.error().detail;
+    EXPECT_NE(result.error().detail.find("fdatasync"), std::string::npos) << result.error().detail;
+    expect_only_the_first();
+  }
+}
+
+TEST_P(FaultOnEachBackend, AFailedSyncOfADirectoryListsNothingAndLeavesNothing) {
+  for (const int n : {1, 2, 3}) {
+    SCOPED_TRACE(n);
+    auto faults = std::make_shared<Faults>();
+    faults->fail_directory_sync = n;
+    const auto result = back_up(*open(faults));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, std::errc::io_error);
+    EXPECT_NE(result.error().detail.find("directory"), std::string::npos);
     expect_only_the_first();
   }
 }

@@ -16,8 +16,11 @@ namespace sluice::storage {
 struct Faults {
   int fail_write = 0;  ///< The n-th write attempt fails with `error`.
   int fail_read = 0;
-  std::uint64_t bad_byte = 0;  ///< Reads across this byte of a file fail with EIO. 0: none.
-  int fail_sync = 0;           ///< The n-th fsync or fdatasync.
+  std::uint64_t bad_byte = 0;   ///< Reads across this byte of a file fail with EIO. 0: none.
+  int fail_sync = 0;            ///< The n-th fsync or fdatasync.
+  int fail_data_sync = 0;       ///< The n-th fdatasync,
+  int data_sync_failures = 1;   ///< and so many in a row.
+  int fail_directory_sync = 0;  ///< The n-th fsync.
   int error = EIO;
   int interrupt_every = 0;  ///< Every n-th attempt comes back with EINTR, undone.
   /// Each attempt above 512 bytes is cut to a third; a direct one to whole sectors, if that leaves
@@ -31,6 +34,8 @@ struct Faults {
   int direct_writes = 0;     ///< Of `writes`, those to a file opened with O_DIRECT.
   int unaligned_direct = 0;  ///< Of those, the ones that no disk would take.
   int syncs = 0;
+  int data_syncs = 0;
+  int directory_syncs = 0;
   int attempts = 0;
 };
 
@@ -76,8 +81,15 @@ class FaultyDriver final : public IoDriver {
         count_direct(attempt);
         return ++faults.writes == faults.fail_write ? faults.error : 0;
       case IoOp::write_back: ++faults.write_backs; return 0;
-      case IoOp::sync_data:
-      case IoOp::sync_all: return ++faults.syncs == faults.fail_sync ? faults.error : 0;
+      case IoOp::sync_data: {
+        const int n = ++faults.data_syncs - faults.fail_data_sync;
+        const bool chosen = faults.fail_data_sync > 0 && n >= 0 && n < faults.data_sync_failures;
+        return ++faults.syncs == faults.fail_sync || chosen ? faults.error : 0;
+      }
+      case IoOp::sync_all: {
+        const bool chosen = ++faults.directory_syncs == faults.fail_directory_sync;
+        return ++faults.syncs == faults.fail_sync || chosen ? faults.error : 0;
+      }
     }
     return 0;
   }

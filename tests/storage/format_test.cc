@@ -6,7 +6,6 @@
 
 #include "storage/backup_id.h"
 #include "storage/checksum.h"
-#include "storage/chunk_codec.h"
 #include "storage/head.h"
 #include "storage/pack_writer.h"
 #include "storage/repository_mark.h"
@@ -31,34 +30,14 @@ TEST(Format, APackHeaderHasTheseBytes) {
   EXPECT_EQ(hex_of(header),
             "534c55494345504b"  // SLUICEPK
             "0000"
-            "0100"
-            "00000000"          // 0.1, no flags
+            "0200"
+            "00000000"          // 0.2, no flags
             "a0a1a2a3a4a5a6a7"  // repository
             "7b68e5cf8b010000"
             "efbeadde"
             "02000000"                          // pack id
             "00000000000000000000000000000000"  // salt
-            "7dd5102389391187");
-}
-
-TEST(Format, ABlobHasTheseBytes) {
-  ChunkEncoder encoder;
-  const auto text = bytes_of("hello");
-  const auto chunk = encoder.encode(text, 3);
-  ASSERT_OK(chunk);
-  EXPECT_EQ(hex_of(chunk->header),
-            "534c4242"
-            "01"
-            "01"
-            "00"
-            "00"  // SLBB, version, chunk, stored as is, no flags
-            "03000000"
-            "05000000"
-            "05000000"  // ordinal, stored, raw
-            "31e1ed94"
-            "fddc625c55e85595"
-            "0000000000000000000000000000000000000000000000000000000000000000");
-  EXPECT_TRUE(std::ranges::equal(chunk->stored, text));
+            "0accd2885c87343f");
 }
 
 TEST(Format, TheSmallerMagicsAndTheLimitsAreThese) {
@@ -68,7 +47,7 @@ TEST(Format, TheSmallerMagicsAndTheLimitsAreThese) {
   EXPECT_EQ(format::pack_target_bytes, 67'108'864u);
   EXPECT_EQ(format::chunk_raw_bytes_max, 4'194'304u);
   EXPECT_EQ(format::version_major, 0);
-  EXPECT_EQ(format::version_minor, 1);
+  EXPECT_EQ(format::version_minor, 2);
 }
 
 TEST(Format, DigestsReadAsXxhsumPrintsThem) {
@@ -108,67 +87,53 @@ TEST(BackupId, IsAboveTheNewestEvenWhenTheClockIsBehind) {
   EXPECT_EQ(make_backup_id(last).error().code, Errc::limit_exceeded);
 }
 
-TEST(ChunkCodec, CompressesOnlyWhatBecomesSmaller) {
-  ChunkEncoder encoder;
-  const auto dense = random_bytes(100'000, 1);
-  EXPECT_EQ(encoder.encode(dense, 0)->header.stored_bytes, 100'000u);
-  const auto sparse = compressible_bytes(100'000, 1);
-  EXPECT_LT(encoder.encode(sparse, 0)->header.stored_bytes, 70'000u);
-}
-
-TEST(ChunkCodec, CountsNothingThatDoesNotDecodeToWhatWasGiven) {
-  const auto text = compressible_bytes(1000, 1);
-  const auto fails = [](std::span<const std::byte>, std::span<std::byte>) { return false; };
-  EXPECT_EQ(ChunkEncoder(fails).encode(text, 0).error().code, Errc::codec_failure);
-  const auto lies = [](std::span<const std::byte>, std::span<std::byte>) { return true; };
-  EXPECT_EQ(ChunkEncoder(lies).encode(text, 0).error().code, Errc::codec_failure);
-}
-
-TEST(ChunkCodec, RefusesWhatItDoesNotKnow) {
-  ChunkEncoder encoder;
-  const auto text = bytes_of("hello");
-  const auto chunk = encoder.encode(text, 0);
-  const auto verdict = [&](auto change) {
-    format::BlobHeader header = chunk->header;
-    change(header);
-    header.header_checksum = checksum_of(header);
-    return check_blob_header(header, "here").error().code;
-  };
-  EXPECT_EQ(verdict([](auto& h) { h.version = 2; }), Errc::unsupported_format);
-  EXPECT_EQ(verdict([](auto& h) { h.type = 2; }), Errc::unsupported_feature);
-  EXPECT_EQ(verdict([](auto& h) { h.codec = 2; }), Errc::unsupported_feature);
-  EXPECT_EQ(verdict([](auto& h) { h.flags = 1; }), Errc::unsupported_feature);
-  EXPECT_EQ(verdict([](auto& h) { h.raw_bytes = UINT32_MAX; }), Errc::limit_exceeded);
-  EXPECT_EQ(verdict([](auto& h) { h.stored_bytes = UINT32_MAX; }), Errc::limit_exceeded);
-}
-
-TEST(ChunkCodec, AHostileBlockDecodesToAnErrorNeverPastItsBuffer) {
-  std::vector<std::byte> scratch(1000);
-  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
-    const auto stored = random_bytes(1 + seed % 200, seed);
-    format::BlobHeader header;
-    header.codec = 1;
-    header.stored_bytes = static_cast<std::uint32_t>(stored.size());
-    header.raw_bytes = 1000;
-    header.checksum = xxh3_64(stored);
-    const auto raw = decode_blob(header, stored, scratch, "here");
-    if (!raw) {
-      EXPECT_EQ(raw.error().code, Errc::corrupt);
-    }
-  }
-}
-
 RepositoryMark sample_mark() {
-  return {
-      .repository_id = "000102030405060708090a0b0c0d0e0f", .major = 0, .minor = 1, .required = {}};
+  RepositoryMark mark{.repository_id = "000102030405060708090a0b0c0d0e0f",
+                      .major = 0,
+                      .minor = 2,
+                      .secret = {},
+                      .required = {}};
+  for (std::size_t i = 0; i < mark.secret.size(); ++i)
+    mark.secret[i] = static_cast<std::byte>(0xe0 + i);
+  return mark;
+}
+
+constexpr std::string_view sample_mark_text =
+    R"({"magic":"sluice-repository","repository_id":"000102030405060708090a0b0c0d0e0f",)"
+    R"("format_major":0,"format_minor":2,)"
+    R"("secret":"e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",)"
+    R"("cipher":"none","required_features":{"read":[],"write":[],"gc":[],"check":[]}})";
+
+/// The sample with the first occurrence of `what` replaced.
+Result<RepositoryMark> parse_changed(std::string_view what, std::string_view by) {
+  std::string text(sample_mark_text);
+  text.replace(text.find(what), what.size(), by);
+  return parse_mark(seal(text), "FORMAT");
 }
 
 TEST(RepositoryMark, HasThisText) {
   const std::string text = serialize(sample_mark());
-  EXPECT_EQ(text.substr(0, text.find('\n')),
-            R"({"magic":"sluice-repository","repository_id":"000102030405060708090a0b0c0d0e0f",)"
-            R"("format_major":0,"format_minor":1,)"
-            R"("required_features":{"read":[],"write":[],"gc":[],"check":[]}})");
+  EXPECT_EQ(text.substr(0, text.find('\n')), sample_mark_text);
+  const auto parsed = parse_mark(text, "FORMAT");
+  ASSERT_OK(parsed);
+  EXPECT_EQ(serialize(*parsed), text);
+}
+
+TEST(RepositoryMark, RefusesAnOlderMinorAndSaysWhatToDo) {
+  const auto parsed = parse_changed(R"("format_minor":2)", R"("format_minor":1)");
+  EXPECT_EQ(parsed.error().code, Errc::unsupported_format);
+  EXPECT_NE(parsed.error().detail.find("older sluice (format 0.1)"), std::string::npos);
+  EXPECT_NE(parsed.error().detail.find("export its backups with that version"), std::string::npos);
+  EXPECT_FALSE(is_damage(parsed.error())) << "its copy says the same";
+}
+
+TEST(RepositoryMark, RefusesACipherAndAMissingSecret) {
+  const auto cipher = parse_changed(R"("cipher":"none")", R"("cipher":"aes-256-gcm")");
+  EXPECT_EQ(cipher.error().code, Errc::unsupported_feature);
+  EXPECT_NE(cipher.error().detail.find("aes-256-gcm"), std::string::npos);
+  EXPECT_EQ(parse_changed(R"("cipher":"none",)", "").error().code, Errc::corrupt);
+  EXPECT_EQ(parse_changed("e0e1e2", "E0e1e2").error().code, Errc::corrupt);
+  EXPECT_EQ(parse_changed("e0e1e2", "").error().code, Errc::corrupt);
 }
 
 TEST(RepositoryMark, RefusesAnotherMajorAndNamesIt) {
@@ -176,7 +141,7 @@ TEST(RepositoryMark, RefusesAnotherMajorAndNamesIt) {
   mark.major = 7;
   const auto parsed = parse_mark(serialize(mark), "FORMAT");
   EXPECT_EQ(parsed.error().code, Errc::unsupported_format);
-  EXPECT_NE(parsed.error().detail.find("format 7.1"), std::string::npos) << parsed.error().detail;
+  EXPECT_NE(parsed.error().detail.find("format 7.2"), std::string::npos) << parsed.error().detail;
 }
 
 TEST(RepositoryMark, RefusesOnlyTheOperationThatNeedsAnUnknownFeature) {
@@ -193,15 +158,17 @@ TEST(RepositoryMark, RefusesOnlyTheOperationThatNeedsAnUnknownFeature) {
 TEST(RepositoryMark, IgnoresFieldsItDoesNotKnow) {
   const std::string text =
       R"({"magic":"sluice-repository","repository_id":"000102030405060708090a0b0c0d0e0f",)"
-      R"("format_major":0,"format_minor":9,"key_slots":[],"required_features":{}})";
+      R"("format_major":0,"format_minor":9,"key_slots":[],"cipher":"none",)"
+      R"("secret":"e0e1e2e3e4e5e6e7e8e9eaebecedeeeff0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",)"
+      R"("required_features":{}})";
   EXPECT_OK(parse_mark(seal(text), "FORMAT"));
 }
 
 TEST(RepositoryMark, RefusesWhatIsSealedButNotAMark) {
   for (const char* text :
        {"", "[]", "{}", "null", R"({"magic":"sluice-repository"})",
-        R"({"magic":"sluice-repository","format_major":-1,"format_minor":0})",
-        R"({"magic":"sluice-repository","format_major":0,"format_minor":0,"repository_id":"x"})"})
+        R"({"magic":"sluice-repository","format_major":-1,"format_minor":2})",
+        R"({"magic":"sluice-repository","format_major":0,"format_minor":2,"cipher":"none"})"})
     EXPECT_EQ(parse_mark(seal(text), "FORMAT").error().code, Errc::corrupt) << text;
 }
 
@@ -212,10 +179,16 @@ TEST(Head, ReadsBackWhatWasWritten) {
             .key = {.instance = "a", .id = std::string(sample_text)},
             .owner = {.host = "h", .pid = 7, .boot_id = "b"},
             .started_at_ms = 5,
-            .manifest_digest = xxh3_128({})};
-  const auto parsed = parse_head(serialize(head), "HEAD");
-  ASSERT_OK(parsed);
-  EXPECT_EQ(serialize(*parsed), serialize(head));
+            .manifest_digest = xxh3_128({}),
+            .parent = {}};
+  for (const std::optional<BackupId> parent :
+       {std::optional<BackupId>(), std::optional(sample_id)}) {
+    head.parent = parent;
+    const auto parsed = parse_head(serialize(head), "HEAD");
+    ASSERT_OK(parsed);
+    EXPECT_EQ(parsed->parent, parent);
+    EXPECT_EQ(serialize(*parsed), serialize(head));
+  }
   EXPECT_EQ(parse_head(seal(R"({"magic":"sluice-head","state":"fenced"})"), "HEAD").error().code,
             Errc::unsupported_format);
   EXPECT_EQ(parse_head(seal("{}"), "HEAD").error().code, Errc::corrupt);

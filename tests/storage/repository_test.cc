@@ -164,6 +164,7 @@ TEST(Repository, DoesNotMakeANewOneWhereBackupsLieThatLostTheirFormat) {
   }
   const OpenOptions create{.create_if_missing = true, .io = {}, .on_step = {}};
   fs::rename(root / "FORMAT", scratch.path() / "FORMAT");
+  fs::rename(root / "FORMAT.copy", scratch.path() / "FORMAT.copy");
   const auto expect_refused = [&] {
     const auto opened = Repository::open(root, create);
     ASSERT_FALSE(opened);

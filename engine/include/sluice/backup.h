@@ -33,8 +33,9 @@ struct BackupSummary {
   std::string id;
   std::string instance;
   std::string repo;
-  std::string layout;       ///< "canonical", or "stream": the RDB byte for byte as received.
-  std::string compression;  ///< "lz4", "zstd:3", "none".
+  std::string layout;  ///< "canonical", or "stream": the RDB byte for byte as received.
+  std::string order;   ///< Of keys in canonical layout: "key", or "slot": of a node of a cluster.
+  std::string compression;            ///< "lz4", "zstd:3", "none".
   std::optional<std::string> parent;  ///< Id of the backup that its changes are stored against.
   BackupSource source;
   std::uint64_t keys = 0;

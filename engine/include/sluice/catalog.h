@@ -26,8 +26,15 @@ struct ListOptions {
 struct BackupDetail {
   BackupSummary summary;
   std::uint64_t chunks = 0;
-  std::vector<std::string> packs;
-  std::uint64_t pack_file_bytes = 0;
+  std::uint64_t runs = 0;       ///< Chunks that hold keys; in canonical layout. So with the next.
+  std::uint64_t fragments = 0;  ///< Chunks that hold pieces of long values.
+  /// How many chunks are stored as one blob, as one and a delta against it, and so on.
+  std::vector<std::uint64_t> chain_depths;
+  std::vector<std::string> packs;         ///< All that it needs, those of earlier backups too.
+  std::uint64_t pack_file_bytes = 0;      ///< Of all of these.
+  std::uint64_t own_packs = 0;            ///< Of these, what this backup wrote.
+  std::uint64_t own_pack_file_bytes = 0;  ///< Of its own.
+  std::vector<std::string> used_by;       ///< Ids of the other backups that need some of its own.
   std::map<std::uint64_t, std::uint64_t> databases;      ///< Keys by DB index.
   std::uint64_t functions = 0;                           ///< Function libraries.
   std::vector<std::pair<std::string, std::string>> aux;  ///< Aux fields, escaped, in order.
