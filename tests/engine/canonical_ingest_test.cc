@@ -98,13 +98,13 @@ class CanonicalIngestTest : public testing::Test {
 
   std::string read(const Stored& stored) {
     std::string rdb;
-    const auto done = read_rdb(
-        *repository_, stored.backup,
-        [&](std::span<const std::byte> part) -> Result<void> {
-          rdb.append(reinterpret_cast<const char*>(part.data()), part.size());
-          return {};
-        },
-        {});
+    const auto done =
+        read_rdb(*repository_, stored.backup,
+                 [&](std::span<const std::byte> part) -> Result<void> {
+                   rdb.append(reinterpret_cast<const char*>(part.data()), part.size());
+                   return {};
+                 },
+                 {});
     EXPECT_TRUE(done.has_value()) << (done ? "" : done.error().message);
     return rdb;
   }
@@ -197,7 +197,9 @@ TEST_F(CanonicalIngestTest, AChainOfManyBackupsStaysShortAndReadable) {
   std::vector<Stored> chain;
   chain.push_back(store(shuffled_rdb(3000, 1)));
   for (std::uint64_t day = 1; day <= 24; ++day) {
-    const auto version = [day](std::uint64_t number) { return (day * 37 + number) % 50 / 49 * day; };
+    const auto version = [day](std::uint64_t number) {
+      return (day * 37 + number) % 50 / 49 * day;
+    };
     const std::string rdb = shuffled_rdb(3000, day + 1, version);
     chain.push_back(store(rdb, &chain.back()));
     for (const auto& chunk : chain.back().backup.stored.chunks)

@@ -136,7 +136,7 @@ class Repository:
         for backup in self.list():
             folder = f'instances/{backup["instance"]}/{backup["id"]}'
             mine |= {folder, f'instances/{backup["instance"]}'}
-            mine |= {f'{folder}/{name}' for name in ('HEAD', 'manifest', 'manifest.copy',
+            mine |= {f'{folder}/{name}' for name in ('HEAD', 'manifest', 'manifest.copy', 'CHECKED',
                                                       'LOCK')}
             packs |= set(self.run('show', backup['id']).json['packs'])
         out = []
