@@ -241,7 +241,7 @@ TEST_F(CanonicalIngestTest, LongValuesAreStoredInPiecesAndOnlyOnce) {
   edited.insert(2'500'000, "an edit in the middle");
   const Stored second = store(rdb_of(edited), &first);
   expect_same(second, rdb_of(edited));
-  EXPECT_LT(second.backup.stored.new_bytes, 1'200'000u);
+  EXPECT_LT(second.backup.stored.new_bytes, 3'000'000u);  // the pieces around the edit, of 7 MB
 }
 
 TEST_F(CanonicalIngestTest, HashTablesInAnotherOrderAreTheSameBytes) {
