@@ -151,8 +151,9 @@ TEST(BlockQueue, TwoThreadsOverScratchKeepTheOrder) {
 TEST(BlockQueue, WithoutScratchThePusherWaitsAndTheReasonIsKnown) {
   const ScopedTmpdir nowhere("/proc");
   BlockQueue queue(4, 1, BlockQueue::Overflow::to_scratch);
+  ASSERT_TRUE(queue.push(bytes("abcdefgh")));  // a block in memory, one that was to go to scratch
   std::thread pusher([&] {
-    EXPECT_TRUE(queue.push(bytes("abcdefghijklmnop")));
+    EXPECT_TRUE(queue.push(bytes("ijklmnop")));
     queue.close();
   });
   EXPECT_EQ(drain(queue), "abcdefghijklmnop");

@@ -55,6 +55,11 @@ using sluice::rdb::testing::counted;
 using sluice::rdb::testing::release;
 
 void* operator new(std::size_t size) { return counted(size, std::malloc(size)); }
+// Of these too, as they are freed by the same delete: std::stable_sort asks for its buffer so.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  void* const memory = std::malloc(size);
+  return memory == nullptr ? nullptr : counted(size, memory);
+}
 void* operator new(std::size_t size, std::align_val_t align) {
   const auto bytes = static_cast<std::size_t>(align);
   return counted(size, std::aligned_alloc(bytes, (size + bytes - 1) / bytes * bytes));
