@@ -205,17 +205,7 @@ std::optional<rdb::Digest128> ChunkCheck::read_long_value(const Record& record,
     }
     side_reader_ = *std::move(reader);
   }
-  long_digest_.begin({.index = 0,
-                      .offset = 0,
-                      .db = context.db,
-                      .type = rdb::find_value_type(context.header.dialect, record.type),
-                      .value_offset = 0,
-                      .key = context.key_of(record),
-                      .expire_at_ms = record.expire_at_ms,
-                      .lru_idle_s = {},
-                      .lfu_freq = {},
-                      .key_meta = record.meta},
-                     context.header);
+  long_digest_.begin(context.header_of(record), context.header);
   if (!read_fragments()) return std::nullopt;
   const auto terms = long_digest_.end_record();
   return terms ? terms : std::optional(rdb::Digest128{});  // could be decoded when it was stored

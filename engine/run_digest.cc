@@ -4,7 +4,6 @@
 
 #include "engine/key_order.h"
 #include "rdb/escape.h"
-#include "rdb/value_type.h"
 
 namespace sluice::engine {
 namespace {
@@ -22,18 +21,8 @@ rdb::Digest128 RunDigest::term(const Record& record, const RunContext& context,
   if (record.fragmented) {
     if (read_fragment_list(record.value, "", fragments_) && fragments_.terms)
       return *fragments_.terms;
-  } else if (const auto* type = rdb::find_value_type(context.header.dialect, record.type)) {
-    reader_.begin({.index = 0,
-                   .offset = 0,
-                   .db = context.db,
-                   .type = type,
-                   .value_offset = 0,
-                   .key = context.key_of(record),
-                   .expire_at_ms = record.expire_at_ms,
-                   .lru_idle_s = {},
-                   .lfu_freq = {},
-                   .key_meta = record.meta},
-                  context.header);
+  } else if (const auto header = context.header_of(record); header.type != nullptr) {
+    reader_.begin(header, context.header);
     reader_.add(record.value);
     if (const auto terms = reader_.end_record()) return *terms;
   }

@@ -9,6 +9,7 @@
 #include "engine/run_reader.h"
 #include "rdb/digest128.h"
 #include "rdb/handler.h"
+#include "rdb/value_type.h"
 
 namespace sluice::engine {
 
@@ -21,6 +22,19 @@ struct RunContext {
   /// The key that a client knows.
   [[nodiscard]] std::span<const std::byte> key_of(const Record& record) const noexcept {
     return by_slot ? record.key.subspan(slot_bytes) : record.key;
+  }
+  /// As a parser would tell of it; the type is null when the dialect has none of that number.
+  [[nodiscard]] rdb::RecordHeader header_of(const Record& record) const noexcept {
+    return {.index = 0,
+            .offset = 0,
+            .db = db,
+            .type = rdb::find_value_type(header.dialect, record.type),
+            .value_offset = 0,
+            .key = key_of(record),
+            .expire_at_ms = record.expire_at_ms,
+            .lru_idle_s = {},
+            .lfu_freq = {},
+            .key_meta = record.meta};
   }
   static constexpr std::size_t slot_bytes = 2;
 };
