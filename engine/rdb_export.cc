@@ -8,6 +8,7 @@
 
 #include "engine/backup_stream.h"
 #include "engine/canonical_rdb.h"
+#include "engine/conversion_loss.h"
 #include "engine/errors.h"
 #include "engine/json.h"
 #include "engine/output_file.h"
@@ -21,59 +22,6 @@ namespace {
 
 using rdb::Dialect;
 using rdb::Header;
-
-std::string_view to_text(rdb::ConversionLoss::Of of) {
-  switch (of) {
-    case rdb::ConversionLoss::Of::key: return "key";
-    case rdb::ConversionLoss::Of::function: return "function";
-    case rdb::ConversionLoss::Of::module_aux: return "module_aux";
-  }
-  return "unknown";
-}
-
-/// In the JSON; the sentences are rdb's.
-std::string_view code_of(rdb::Loss loss) {
-  switch (loss) {
-    case rdb::Loss::value: return "value";
-    case rdb::Loss::key_meta: return "key_meta";
-    case rdb::Loss::field_expiries: return "field_expiries";
-    case rdb::Loss::idempotency: return "idempotency";
-    case rdb::Loss::nack_zone: return "nack_zone";
-    case rdb::Loss::stream_history: return "stream_history";
-    case rdb::Loss::active_times: return "active_times";
-  }
-  return "unknown";
-}
-
-std::string message_of(const RdbLoss& loss, const std::string& lost, const rdb::Error* error) {
-  if (loss.of == "function") return "function library \"" + loss.name + "\" is left out";
-  if (loss.of == "module_aux")
-    return "data of module " + loss.name + " outside of keys are left out";
-  const std::string key =
-      "db " + std::to_string(loss.db) + " key \"" + loss.name + "\" (" + loss.type;
-  if (error != nullptr) return key + ") is left out: " + to_string(*error);
-  if (loss.what.front() == "value") return key + ") is left out: this version has no such value";
-  return key + ") loses " + lost;
-}
-
-RdbLoss describe(const rdb::ConversionLoss& loss) {
-  RdbLoss described{.of = std::string(to_text(loss.of)),
-                    .db = loss.db,
-                    .name = rdb::escape(loss.name),
-                    .type = loss.type != nullptr ? std::string(loss.type->name) : std::string(),
-                    .what = {},
-                    .message = {}};
-  std::string lost;
-  for (std::size_t number = 0; number < rdb::loss_count; ++number) {
-    const auto which = static_cast<rdb::Loss>(number);
-    if (!loss.losses.has(which)) continue;
-    described.what.emplace_back(code_of(which));
-    if (!lost.empty()) lost += "; ";
-    lost += rdb::to_string(which);
-  }
-  described.message = message_of(described, lost, loss.error);
-  return described;
-}
 
 Result<std::optional<Header>> target_of(const RdbExportOptions& options) {
   if (!options.rdb_version) return std::nullopt;
@@ -141,7 +89,8 @@ Result<void> convert(const std::optional<Header>& target, engine::OutputFile& fi
                      const std::function<Result<void>(rdb::Parser&)>& read) {
   engine::RdbExportStream stream(target, file, [&](const rdb::ConversionLoss& loss) {
     ++result.loss_count;
-    if (result.losses.size() < RdbExportResult::losses_max) result.losses.push_back(describe(loss));
+    if (result.losses.size() < RdbExportResult::losses_max)
+      result.losses.push_back(engine::describe(loss));
   });
   rdb::Parser parser(stream);
   if (auto done = read(parser); !done)
@@ -190,15 +139,6 @@ Result<RdbExportResult> export_rdb(const RdbExportOptions& options, const JobCon
 
 std::string to_json(const RdbExportResult& result) {
   namespace json = boost::json;
-  json::array losses;
-  for (const RdbLoss& loss : result.losses) {
-    losses.push_back({{"of", loss.of},
-                      {"db", loss.db},
-                      {"name", loss.name},
-                      {"type", loss.type},
-                      {"what", json::array(loss.what.begin(), loss.what.end())},
-                      {"message", loss.message}});
-  }
   return json::serialize(json::object{{"place", result.place},
                                       {"format", "rdb"},
                                       {"output", result.output},
@@ -211,7 +151,7 @@ std::string to_json(const RdbExportResult& result) {
                                       {"functions", result.functions},
                                       {"lru_lfu_dropped", result.lru_lfu_dropped},
                                       {"scripts_dropped", result.scripts_dropped},
-                                      {"losses", std::move(losses)},
+                                      {"losses", engine::json_losses(result.losses)},
                                       {"loss_count", result.loss_count},
                                       {"raw_bytes", result.raw_bytes},
                                       {"bytes", result.bytes},

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "engine/output_file.h"
-#include "engine/spool.h"
+#include "engine/spooled_value.h"
 #include "engine/stream_facts.h"
 #include "rdb/converter.h"
 #include "rdb/writer.h"
@@ -37,28 +37,13 @@ class RdbExportStream : public StreamFacts {
   bool on_end(const rdb::Trailer& trailer) override;
 
  private:
-  /// The converter's memory of a value.
-  class Store final : public rdb::ValueStore {
-   public:
-    void clear() override { spool_.clear(); }
-    void append(std::span<const std::byte> part) override { spool_.append(part); }
-    void replay(const std::function<bool(std::span<const std::byte>)>& take) override {
-      spool_.for_each_piece(0, spool_.size(), take);
-    }
-    [[nodiscard]] const std::optional<Error>& error() const noexcept { return spool_.error(); }
-
-   private:
-    static constexpr std::size_t memory_bytes = 16 << 20;
-    Spool spool_{memory_bytes};
-  };
-
   [[nodiscard]] bool go_on() const;
 
   std::optional<rdb::Header> wanted_;
   rdb::Header target_;
   OutputFile& file_;
   rdb::Converter::OnLoss on_loss_;
-  Store store_;
+  SpooledValue store_;
   std::optional<rdb::Writer> writer_;        // once the header was read
   std::optional<rdb::Converter> converter_;  // likewise
 };

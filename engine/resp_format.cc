@@ -45,8 +45,9 @@ void ArgumentBatch::text(const rdb::Text& part) {
   ++count_;
 }
 
-RespFormat::RespFormat(OutputBuffer& out, const ScratchLimits& limits)
+RespFormat::RespFormat(OutputBuffer& out, const ScratchLimits& limits, bool selects)
     : out_(out),
+      selects_(selects),
       commands_(out),
       stream_(commands_, limits),
       head_(limits.spool_bytes),
@@ -72,7 +73,7 @@ void RespFormat::on_function(std::span<const std::byte> source) {
 }
 
 ExportFormat::Want RespFormat::begin(const rdb::RecordHeader& record) {
-  if (db_ != record.db) {
+  if (selects_ && db_ != record.db) {
     db_ = record.db;
     commands_.begin(2);
     commands_.arg("SELECT");

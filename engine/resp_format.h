@@ -43,7 +43,8 @@ class ArgumentBatch {
 /// Memory: some 10 MiB with the default limits, whatever the size of a value, and the longest key.
 class RespFormat final : public ExportFormat {
  public:
-  explicit RespFormat(OutputBuffer& out, const ScratchLimits& limits = {});
+  /// `selects`: a SELECT stands before the first key of another database than the one before.
+  explicit RespFormat(OutputBuffer& out, const ScratchLimits& limits = {}, bool selects = true);
 
   [[nodiscard]] Want begin(const rdb::RecordHeader& record) override;
   void on_bytes(std::span<const std::byte> part) override;
@@ -69,6 +70,7 @@ class RespFormat final : public ExportFormat {
   void restore();
 
   OutputBuffer& out_;
+  const bool selects_;
   CommandText commands_;
   RespStream stream_;
   ArgumentBatch batch_;

@@ -5,8 +5,12 @@
 #include <boost/json.hpp>
 
 #include "engine/backup_stream.h"
+#include "engine/canonical_rdb.h"
 #include "engine/clock.h"
+#include "engine/conversion_loss.h"
+#include "engine/convert_stage.h"
 #include "engine/errors.h"
+#include "engine/facts_tap.h"
 #include "engine/io_thread.h"
 #include "engine/json.h"
 #include "engine/progress_meter.h"
@@ -14,6 +18,8 @@
 #include "engine/restore_proof.h"
 #include "engine/restore_stream.h"
 #include "engine/restore_target.h"
+#include "engine/target_format.h"
+#include "engine/target_lanes.h"
 
 namespace sluice {
 namespace {
@@ -58,14 +64,17 @@ class RestoreRun {
         io_(io),
         job_(job),
         options_(options),
+        format_(wanted_format()),
         written_(make_written()),
         ledger_(options.on_conflict, written_.get()),
-        writer_(*target_.connection, ledger_, writer_options(options, link)),
-        stream_(backup.manifest, options.on_conflict, limits(), ledger_, outlet(), written_.get()) {
+        lanes_(io, connect(), ledger_, lane_options(), job.stop),
+        stream_(stream_options(), ledger_, lanes_.outlet(), written_.get()) {
+    if (format_) convert_.emplace(*format_, stream_, [this](const auto& loss) { on_loss(loss); });
   }
 
   void run(engine::ProgressMeter& meter, RestoreResult& result) {
-    rdb::Parser parser(stream_);
+    engine::FactsTap facts(first_stage());
+    rdb::Parser parser(facts);
     meter.set_phase("restoring");
     meter.set_total(backup_.manifest.raw_bytes);
     auto read = engine::read_back(repository_, backup_, parser, job_, [&]() -> Result<void> {
@@ -77,10 +86,13 @@ class RestoreRun {
       result.interrupted = why_ended(read.error());
       stream_.abandon("the restore ended in the middle of it");
     } else {
-      add_differences(result);
+      add_differences(facts, result);
     }
+    result.mode = options_.mode;
     result.raw_bytes = parser.offset();
     ledger_.report(result);
+    result.losses = std::move(losses_);
+    result.loss_count = loss_count_;
     if (!result.interrupted) prove(meter, result);
     if (!result.interrupted && !result.verified.value_or(false)) note_missing(result);
     if (!result.interrupted && !result.total.balanced()) {
@@ -91,6 +103,16 @@ class RestoreRun {
   }
 
  private:
+  static constexpr std::size_t losses_max = 1000;
+
+  /// The version that the backup has to be told to the target in; none: its own.
+  [[nodiscard]] std::optional<rdb::Header> wanted_format() const {
+    const auto format = engine::rdb_format_of(target_.info);
+    if (!format) return std::nullopt;
+    return engine::needs_conversion(engine::header_of(backup_.manifest), *format) ? format
+                                                                                  : std::nullopt;
+  }
+
   /// Null when the restore is not to be proven, or cannot be.
   std::unique_ptr<engine::WrittenDigest> make_written() {
     if (options_.verify == Proof::never) return nullptr;
@@ -105,6 +127,51 @@ class RestoreRun {
     return std::make_unique<engine::WrittenDigest>(start_ms_);
   }
 
+  std::vector<std::unique_ptr<net::Connection>> connect() {
+    std::vector<std::unique_ptr<net::Connection>> connections;
+    if (options_.connections > 1) {
+      auto more =
+          io_.run(engine::log_in_more(io_.executor(), link_, options_.connections - 1), job_.stop);
+      if (more) connections = std::move(*more);
+    }
+    connections.push_back(std::move(target_.connection));
+    return connections;
+  }
+
+  [[nodiscard]] engine::LaneOptions lane_options() const {
+    return {.inflight_bytes_max = options_.inflight_bytes_max,
+            .silence_timeout = link_.timeout,
+            .bytes_per_second = options_.bytes_per_second};
+  }
+
+  [[nodiscard]] engine::RestoreStream::Options stream_options() const {
+    return {.policy = options_.on_conflict,
+            .mode = options_.mode,
+            .knows_absolute_ttl = target_.knows_absolute_ttl(),
+            .bulk_bytes_max = target_.bulk_bytes_max,
+            .long_values = format_ ? nullptr : &backup_.manifest.long_values};
+  }
+
+  rdb::Handler& first_stage() {
+    if (convert_) return *convert_;
+    return stream_;
+  }
+
+  void on_loss(const rdb::ConversionLoss& loss) {
+    RdbLoss described = engine::describe(loss);
+    if (loss.of == rdb::ConversionLoss::Of::function) {
+      ledger_.count_function_failed(loss.name, "the target knows no functions");
+      return;
+    }
+    if (loss.of == rdb::ConversionLoss::Of::key && loss.losses.has(rdb::Loss::value)) {
+      ledger_.count_read(loss.type->logical);
+      ledger_.count_failed(loss.type->logical, loss.db, loss.name, described.message);
+      return;
+    }
+    ++loss_count_;
+    if (losses_.size() < losses_max) losses_.push_back(std::move(described));
+  }
+
   void prove(engine::ProgressMeter& meter, RestoreResult& result) {
     if (!why_unproven_.empty()) result.notes.push_back("not verified: " + why_unproven_);
     if (!written_) return;
@@ -116,41 +183,15 @@ class RestoreRun {
     if (!proof.note.empty()) result.notes.push_back(std::move(proof.note));
   }
 
-  static net::TargetWriterOptions writer_options(const RestoreOptions& options,
-                                                 const engine::ServerLink& link) {
-    net::TargetWriterOptions writer;
-    writer.inflight_bytes_max = options.inflight_bytes_max;
-    writer.silence_timeout = link.timeout;
-    return writer;
-  }
-
-  [[nodiscard]] engine::RestoreStream::Target limits() const {
-    return {.knows_absolute_ttl = target_.knows_absolute_ttl(),
-            .bulk_bytes_max = target_.bulk_bytes_max};
-  }
-
-  engine::CommandOutlet outlet() {
-    return {.send =
-                [this](net::CommandBatch batch) {
-                  return keep(io_.run(writer_.write(std::move(batch)), job_.stop));
-                },
-            .settle = [this] { return keep(io_.run(writer_.finish(), job_.stop)); }};
-  }
-
-  bool keep(const net::Result<void>& outcome) {
-    if (!outcome && !broken_) broken_ = outcome.error();
-    return outcome.has_value();
-  }
-
   [[nodiscard]] Error broken_or_stopped() const {
-    if (!broken_) return engine::cancelled();
-    return engine::from_net(*broken_, engine::Role::target, link_.display);
+    if (!lanes_.broken()) return engine::cancelled();
+    return engine::from_net(*lanes_.broken(), engine::Role::target, link_.display);
   }
 
   /// A server says OK to a key that it evicts at once, or that has expired by its own clock.
   void note_missing(RestoreResult& result) {
     if (target_.keys > 0) return;
-    const auto keys = io_.run(engine::count_target_keys(*target_.connection, link_), job_.stop);
+    const auto keys = io_.run(engine::count_target_keys(lanes_.connection(), link_), job_.stop);
     if (!keys || *keys >= result.total.written) return;
     result.notes.push_back(
         fmt::format("the target took {} keys but holds {} now: the others expired by its clock or "
@@ -162,17 +203,18 @@ class RestoreRun {
   [[nodiscard]] Error why_ended(const Error& read) const {
     Error error = read;
     if (stream_.error()) error = *stream_.error();
-    if (broken_) error = broken_or_stopped();
+    if (convert_ && convert_->error()) error = *convert_->error();
+    if (lanes_.broken()) error = broken_or_stopped();
     if (error.code == "cancelled") error.message = "stopped as asked";
     error.message += "; the target holds part of the backup";
-    if (broken_ || error.code == "cancelled") {
+    if (lanes_.broken() || error.code == "cancelled") {
       error.message += ": run this again with --on-conflict replace to complete it";
     }
     return error;
   }
 
-  void add_differences(RestoreResult& result) {
-    const auto differences = engine::differences(backup_.manifest, stream_);
+  void add_differences(const engine::StreamFacts& facts, RestoreResult& result) {
+    const auto differences = engine::differences(backup_.manifest, facts);
     if (differences.empty()) return;
     result.interrupted =
         Error{.stage = Stage::storage,
@@ -187,13 +229,16 @@ class RestoreRun {
   engine::IoThread& io_;
   const JobContext& job_;
   const RestoreOptions& options_;
+  const std::optional<rdb::Header> format_;  // of the target, when it has to be converted to
   const std::int64_t start_ms_ = engine::unix_now_ms();
   std::string why_unproven_;
+  std::vector<RdbLoss> losses_;
+  std::uint64_t loss_count_ = 0;
   std::unique_ptr<engine::WrittenDigest> written_;
   engine::RestoreLedger ledger_;
-  std::optional<net::Error> broken_;
-  net::TargetWriter writer_;
+  engine::TargetLanes lanes_;
   engine::RestoreStream stream_;
+  std::optional<engine::ConvertStage> convert_;
 };
 
 void add_notes(const engine::Manifest& manifest, RestoreResult& result) {
@@ -240,6 +285,16 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
   return result;
 }
 
+std::string_view to_string(RestoreMode mode) noexcept {
+  switch (mode) {
+    case RestoreMode::automatic: return "auto";
+    case RestoreMode::feed: return "feed";
+    case RestoreMode::restore: return "restore";
+    case RestoreMode::commands: return "commands";
+  }
+  return "unknown";
+}
+
 namespace {
 
 boost::json::object json_ledger(const Ledger& ledger) {
@@ -254,7 +309,7 @@ std::string to_json(const RestoreResult& result) {
   json::object object{{"backup", result.backup},
                       {"instance", result.instance},
                       {"target", result.target},
-                      {"mode", result.mode}};
+                      {"mode", to_string(result.mode)}};
   for (auto& [name, count] : json_ledger(result.total)) object[name] = std::move(count);
   json::object by_type;
   for (const auto& [type, ledger] : result.by_type) by_type[type] = json_ledger(ledger);
@@ -268,6 +323,8 @@ std::string to_json(const RestoreResult& result) {
   }
   object["failures"] = std::move(failures);
   object["failure_count"] = result.failure_count;
+  object["losses"] = engine::json_losses(result.losses);
+  object["loss_count"] = result.loss_count;
   object["notes"] = json::value_from(result.notes);
   object["verified"] = result.verified ? json::value(*result.verified) : json::value(nullptr);
   object["digest"] = engine::json_optional(result.digest);

@@ -2,6 +2,9 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,53 +19,97 @@ namespace sluice::engine {
 
 /// What a command that was sent is about; travels through the target writer as its tag.
 struct CommandTag {
-  enum class Kind : std::uint8_t { key, function, script, select };
+  enum class Kind : std::uint8_t { key, exists, function, script, select };
   Kind kind{};
-  rdb::LogicalType type{};
-  std::uint64_t db = 0;  ///< Below 2^48.
+  std::uint64_t number = 0;  ///< Of the key, or of the question whether one exists. Below 2^56.
 
   [[nodiscard]] std::uint64_t pack() const noexcept;
   [[nodiscard]] static CommandTag unpack(std::uint64_t tag) noexcept;
 };
 
-/// Accounts for every key of a restore: read = written + skipped + expired + failed, by type.
+/// Accounts for every key of a restore: read = written + filtered + skipped + expired + failed, by
+/// type.
 ///
-/// Threads: one at a time: the target writer calls it only while the job's thread waits for it.
+/// A key goes out by one command or by several: begin_key(), its commands with the tag that this
+/// gave, and end_key() once it is known how many they are. Answers may come in any order, and
+/// before end_key(). A key is written when every one of its commands was taken.
+///
+/// Memory:  some 150 bytes a key on its way.
+/// Threads: any.
 class RestoreLedger final : public net::ReplyHandler {
  public:
   static constexpr std::size_t failures_max = 1000;
 
-  /// `written` may be null; else it is told the answer to every key that was sent, and outlives
-  /// this.
+  /// `written` may be null; else it is told what became of every key, and outlives this.
   explicit RestoreLedger(OnConflict policy, WrittenDigest* written = nullptr)
       : policy_(policy), written_(written) {}
 
-  void count_read(rdb::LogicalType type) { ++of(type).read; }
-  void count_expired(rdb::LogicalType type) { ++of(type).expired; }
+  void count_read(rdb::LogicalType type);
+  void count_filtered(rdb::LogicalType type);
+  void count_expired(rdb::LogicalType type);
   /// A key that is not sent because it cannot be.
   void count_failed(rdb::LogicalType type, std::uint64_t db, std::span<const std::byte> key,
                     std::string_view why);
+  /// A function library that is not sent because it cannot be.
+  void count_function_failed(std::span<const std::byte> name, std::string_view why);
+
+  /// The tag for the commands of a key that is about to be sent.
+  [[nodiscard]] std::uint64_t begin_key(rdb::LogicalType type, std::uint64_t db);
+  /// All its commands, `commands` of them, are with the writer. `sent` is what was taken of its
+  /// digest, if one is taken.
+  void end_key(std::uint64_t tag, std::uint64_t commands, std::span<const std::byte> key,
+               const WrittenDigest::Sent& sent = {});
+  /// The same of a key that did not become whole; counts as failed.
+  void break_key(std::uint64_t tag, std::uint64_t commands, std::span<const std::byte> key,
+                 std::string_view why);
+  /// Its commands will not be sent; `why` begins with BUSYKEY when the key is there already.
+  void withdraw_key(std::uint64_t tag, std::span<const std::byte> key, std::string_view why);
+  /// Whether it is known what became of it.
+  [[nodiscard]] bool is_over(std::uint64_t tag) const;
+
+  /// Room for the answers to `count` questions, whose tags have the numbers from 0 on.
+  void ask_exists(std::size_t count);
+  /// Precondition: it was answered. A server that does not want to say counts as a yes.
+  [[nodiscard]] bool exists(std::size_t number) const;
 
   void on_reply(std::uint64_t tag, std::span<const std::byte> key,
                 const net::Reply& reply) override;
   void on_unanswered(std::uint64_t tag, std::span<const std::byte> key) override;
 
   /// What the target said to the last SELECT; empty when it was accepted.
-  [[nodiscard]] const std::string& select_error() const noexcept { return select_error_; }
+  [[nodiscard]] std::string select_error() const;
   [[nodiscard]] std::uint64_t written() const;
 
   /// Writes totals and failures into a result.
   void report(RestoreResult& result) const;
 
  private:
+  struct OnItsWay {
+    rdb::LogicalType type{};
+    std::uint64_t db = 0;
+    std::optional<std::uint64_t> commands;  // once that is known
+    std::uint64_t answers = 0;
+    bool unanswered = false;
+    bool over = false;
+    std::string error;  // of the first command that was refused
+    WrittenDigest::Sent sent;
+  };
+
   Ledger& of(rdb::LogicalType type) { return types_[static_cast<std::size_t>(type)]; }
   void add_failure(std::uint64_t db, std::string key, std::string_view message);
-  void on_key_reply(const CommandTag& tag, std::span<const std::byte> key, const net::Reply& reply);
+  OnItsWay& at(std::uint64_t number) { return keys_[number - first_key_]; }
+  void on_answer(OnItsWay& key, std::span<const std::byte> name);
+  void settle(OnItsWay& key, std::span<const std::byte> name);
+  void forget_settled();
   void on_function_reply(std::span<const std::byte> library, const net::Reply& reply);
 
+  mutable std::mutex mutex_;
   OnConflict policy_;
   WrittenDigest* written_;
   std::array<Ledger, rdb::logical_type_count> types_{};
+  std::deque<OnItsWay> keys_;    // oldest first
+  std::uint64_t first_key_ = 0;  // number of the front
+  std::vector<bool> exists_;
   std::uint64_t functions_ = 0;
   std::uint64_t functions_failed_ = 0;
   std::string select_error_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <string_view>
 
@@ -11,6 +12,10 @@
 
 namespace sluice::engine {
 namespace {
+
+constexpr std::size_t spool_memory_bytes = 16 << 20;
+constexpr std::string_view key_exists = "BUSYKEY Target key name already exists.";
+constexpr std::string_view way_broke = "not sent: the way to the target broke";
 
 /// "#!lua name=mylib ..." gives "mylib".
 std::string library_name(std::span<const std::byte> source) {
@@ -24,14 +29,13 @@ std::string library_name(std::span<const std::byte> source) {
 
 }  // namespace
 
-RestoreStream::RestoreStream(const Manifest& manifest, OnConflict policy, Target target,
-                             RestoreLedger& ledger, CommandOutlet outlet, WrittenDigest* written)
-    : manifest_(manifest),
-      policy_(policy),
-      target_(target),
+RestoreStream::RestoreStream(Options options, RestoreLedger& ledger, CommandOutlet outlet,
+                             WrittenDigest* written)
+    : options_(options),
       ledger_(ledger),
       outlet_(std::move(outlet)),
-      written_(written) {}
+      written_(written),
+      spool_(spool_memory_bytes) {}
 
 // Scripts of servers up to 6.2, so that EVALSHA goes on working.
 bool RestoreStream::on_aux(std::span<const std::byte> key, std::span<const std::byte> value) {
@@ -42,20 +46,19 @@ bool RestoreStream::on_aux(std::span<const std::byte> key, std::span<const std::
   batch_.arg("SCRIPT");
   batch_.arg("LOAD");
   batch_.arg(value);
-  batch_.end_command(CommandTag{.kind = CommandTag::Kind::script, .type = {}, .db = 0}.pack(), "");
+  batch_.end_command(CommandTag{.kind = CommandTag::Kind::script}.pack(), "");
   return batch_.size_bytes() < batch_bytes || flush();
 }
 
 bool RestoreStream::on_function(std::span<const std::byte> source) {
   StreamFacts::on_function(source);
-  const bool replace = policy_ == OnConflict::replace;
+  const bool replace = options_.policy == OnConflict::replace;
   batch_.begin_command(replace ? 4 : 3);
   batch_.arg("FUNCTION");
   batch_.arg("LOAD");
   if (replace) batch_.arg("REPLACE");
   batch_.arg(source);
-  batch_.end_command(CommandTag{.kind = CommandTag::Kind::function, .type = {}, .db = 0}.pack(),
-                     library_name(source));
+  batch_.end_command(CommandTag{.kind = CommandTag::Kind::function}.pack(), library_name(source));
   return batch_.size_bytes() < batch_bytes || flush();
 }
 
@@ -67,7 +70,7 @@ bool RestoreStream::select(std::uint64_t db) {
   batch_.begin_command(2);
   batch_.arg("SELECT");
   batch_.arg(std::to_string(db));
-  batch_.end_command(CommandTag{.kind = CommandTag::Kind::select, .type = {}, .db = db}.pack(), "");
+  batch_.end_command(CommandTag{.kind = CommandTag::Kind::select}.pack(), "");
   if (!flush() || !outlet_.settle()) return false;
   db_usable_ = ledger_.select_error().empty();
   return true;
@@ -75,7 +78,8 @@ bool RestoreStream::select(std::uint64_t db) {
 
 /// The length of the current record's value when it is a long one, else 0.
 std::uint64_t RestoreStream::take_long_value_bytes() {
-  const auto& list = manifest_.long_values;
+  if (options_.long_values == nullptr) return 0;
+  const auto& list = *options_.long_values;
   while (next_long_value_ < list.size() && list[next_long_value_].record < record_.index) {
     ++next_long_value_;
   }
@@ -97,93 +101,147 @@ bool RestoreStream::on_record_begin(const rdb::RecordHeader& record) {
     return true;
   }
   if (!select(record.db)) {
-    refuse("not sent: the way to the target broke");
+    refuse(way_broke);
     return false;
   }
   if (!db_usable_) {
     refuse(fmt::format("SELECT {}: {}", record.db, ledger_.select_error()));
     return true;
   }
+  if (written_ != nullptr) written_->begin(record_, *header());
+  payload_.reset();
   auto payload = rdb::DumpPayload::begin(record);
-  if (!payload) {
+  if (payload) {
+    payload_ = std::move(*payload);
+  } else if (!may_use_commands()) {
     refuse(rdb::to_string(payload.error()));
     return true;
   }
-  payload_ = std::move(*payload);
-  value_bytes_left_ = take_long_value_bytes();
   value_.clear();
-  fate_ = Fate::send_whole;
-  if (written_ != nullptr) written_->begin(record_, *header());
-  return value_bytes_left_ == 0 || begin_long_value(value_bytes_left_);
+  spool_.clear();
+  return choose_way();
 }
 
-// Nothing else is in flight while a command is sent in parts: should it never end, only its own
-// answer is missing.
-bool RestoreStream::begin_long_value(std::uint64_t value_bytes) {
+bool RestoreStream::may_use_commands() const noexcept {
+  return options_.mode != RestoreMode::restore && record_.type->logical != rdb::LogicalType::module;
+}
+
+/// Whether the target takes a RESTORE of a value of this size; it would drop the connection else.
+bool RestoreStream::takes(std::uint64_t value_bytes) const noexcept {
+  constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+  return value_bytes <= most - payload_->size(0) &&  // the length may come from a manifest
+         payload_->size(value_bytes) <= options_.bulk_bytes_max;
+}
+
+bool RestoreStream::choose_way() {
+  const std::uint64_t long_bytes = take_long_value_bytes();
+  const bool restorable = payload_ && (long_bytes == 0 || takes(long_bytes));
+  if (may_use_commands() && (options_.mode == RestoreMode::commands || !restorable)) {
+    begin_commands();
+    return true;
+  }
+  if (!restorable) {
+    refuse_size(long_bytes);
+    return true;
+  }
+  fate_ = Fate::gather;
+  if (long_bytes == 0) return true;
+  // Nothing else is in flight while a command is sent in parts: should it never end, only its own
+  // answer is missing.
   if (!flush() || !outlet_.settle()) return false;
-  begin_command(value_bytes);
+  value_bytes_left_ = long_bytes;
+  begin_restore(long_bytes);
   return true;
 }
 
 bool RestoreStream::on_value_part(std::span<const std::byte> part) {
   StreamFacts::on_value_part(part);
-  if (fate_ != Fate::drop && written_ != nullptr) written_->add(part);
+  if (fate_ == Fate::drop) return true;
+  if (written_ != nullptr) written_->add(part);
   switch (fate_) {
     case Fate::drop: return true;
-    case Fate::send_whole:
-      if (value_.size() + part.size() > long_value_bytes) {
-        return fail_manifest("a long value is missing from its list");
-      }
-      value_.insert(value_.end(), part.begin(), part.end());
-      return true;
-    case Fate::send_in_parts:
+    case Fate::gather: return keep(part);
+    case Fate::in_parts:
       if (part.size() > value_bytes_left_)
         return fail_manifest("a long value is longer than listed");
       value_bytes_left_ -= part.size();
-      payload_->add(part);
-      batch_.arg_part(part);
-      return batch_.size_bytes() < batch_bytes || flush();
+      return send_part(part);
+    case Fate::commands: return add_to_commands(part);
   }
   return true;
 }
 
-bool RestoreStream::on_record_end(std::uint64_t offset) {
-  StreamFacts::on_record_end(offset);
-  if (fate_ == Fate::drop) return true;
-  if (fate_ == Fate::send_in_parts && value_bytes_left_ > 0) {
-    return fail_manifest("a long value is shorter than listed");
+bool RestoreStream::keep(std::span<const std::byte> part) {
+  if (spool_.size() == 0 && value_.size() + part.size() <= long_value_bytes) {
+    value_.insert(value_.end(), part.begin(), part.end());
+    return true;
   }
-  if (fate_ == Fate::send_whole) {
-    begin_command(value_.size());
-    if (fate_ == Fate::drop) return true;
-    payload_->add(value_);
-    batch_.arg_part(value_);
+  if (options_.long_values != nullptr) {
+    return fail_manifest("a long value is missing from its list");
   }
-  end_command();
-  if (written_ != nullptr) written_->sent();
-  fate_ = Fate::drop;
-  return batch_.size_bytes() < batch_bytes || flush();
+  spool_.append(value_);
+  value_.clear();
+  spool_.append(part);
+  error_ = spool_.error();
+  return !error_;
 }
 
-/// RESTORE key ttl payload: up to where the value comes. Refuses the key instead when the target
-/// would drop the connection over it.
-void RestoreStream::begin_command(std::uint64_t value_bytes) {
-  constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
-  const bool sane = value_bytes <= most - payload_->size(0);  // the length may come from a manifest
-  const std::uint64_t size = sane ? payload_->size(value_bytes) : most;
-  if (size > target_.bulk_bytes_max) {
-    fate_ = Fate::drop;
-    if (written_ != nullptr) written_->not_sent();
-    refuse(
-        fmt::format("the value takes {} bytes, the target accepts {}: raise proto-max-bulk-len "
-                    "there (CONFIG SET proto-max-bulk-len {})",
-                    size, target_.bulk_bytes_max, size));
-    return;
+bool RestoreStream::on_record_end(std::uint64_t offset) {
+  StreamFacts::on_record_end(offset);
+  switch (fate_) {
+    case Fate::drop: break;
+    case Fate::gather:
+      if (!send_kept()) return false;
+      break;
+    case Fate::in_parts:
+      if (value_bytes_left_ > 0) return fail_manifest("a long value is shorter than listed");
+      end_restore();
+      break;
+    case Fate::commands:
+      if (!end_commands()) return false;
+      break;
   }
-  fate_ = Fate::send_in_parts;
+  fate_ = Fate::drop;
+  // Nothing may come between the pieces of a key.
+  return (!goes_on_ && batch_.size_bytes() < batch_bytes) || flush();
+}
+
+bool RestoreStream::send_kept() {
+  const std::uint64_t size = spool_.size() + value_.size();
+  if (takes(size)) {
+    begin_restore(size);
+    if (!replay([this](auto part) { return send_part(part); })) return false;
+    end_restore();
+    return true;
+  }
+  if (!may_use_commands()) {
+    refuse_size(size);
+    return true;
+  }
+  begin_commands();
+  if (!replay([this](auto part) { return add_to_commands(part); })) return false;
+  return fate_ == Fate::drop || end_commands();
+}
+
+/// Hands on what was gathered.
+bool RestoreStream::replay(const std::function<bool(std::span<const std::byte>)>& take) {
+  if (!value_.empty()) return take(value_);
+  bool going = true;
+  spool_.for_each_piece(0, spool_.size(), [&](auto piece) {
+    going = take(piece);
+    return going;
+  });
+  error_ = spool_.error();
+  return going && !error_;
+}
+
+/// RESTORE key ttl payload: up to where the value comes. Precondition: takes(value_bytes).
+void RestoreStream::begin_restore(std::uint64_t value_bytes) {
+  fate_ = Fate::in_parts;
+  tag_ = ledger_.begin_key(record_.type->logical, record_.db);
   std::size_t argc = 4;
-  if (policy_ == OnConflict::replace) ++argc;
-  if (target_.knows_absolute_ttl) {
+  if (options_.policy == OnConflict::replace) ++argc;
+  if (options_.knows_absolute_ttl) {
     if (record_.expire_at_ms) ++argc;
     if (record_.lru_idle_s || record_.lfu_freq) argc += 2;
   }
@@ -191,14 +249,20 @@ void RestoreStream::begin_command(std::uint64_t value_bytes) {
   batch_.arg("RESTORE");
   batch_.arg(key_);
   batch_.arg(ttl_ms());
-  batch_.begin_arg(size);
+  batch_.begin_arg(payload_->size(value_bytes));
   batch_.arg_part(payload_->head());
 }
 
-void RestoreStream::end_command() {
+bool RestoreStream::send_part(std::span<const std::byte> part) {
+  payload_->add(part);
+  batch_.arg_part(part);
+  return batch_.size_bytes() < batch_bytes || flush(true);
+}
+
+void RestoreStream::end_restore() {
   batch_.arg_part(payload_->footer());
-  if (policy_ == OnConflict::replace) batch_.arg("REPLACE");
-  if (target_.knows_absolute_ttl) {
+  if (options_.policy == OnConflict::replace) batch_.arg("REPLACE");
+  if (options_.knows_absolute_ttl) {
     if (record_.expire_at_ms) batch_.arg("ABSTTL");
     if (record_.lru_idle_s) {
       batch_.arg("IDLETIME");
@@ -208,30 +272,139 @@ void RestoreStream::end_command() {
       batch_.arg(std::to_string(*record_.lfu_freq));
     }
   }
-  const CommandTag tag{
-      .kind = CommandTag::Kind::key, .type = record_.type->logical, .db = record_.db};
-  batch_.end_command(tag.pack(), key_);
+  batch_.end_command(tag_, key_);
+  ledger_.end_key(tag_, 1, key_, written_ != nullptr ? written_->taken() : WrittenDigest::Sent{});
 }
 
 std::string RestoreStream::ttl_ms() const {
   if (!record_.expire_at_ms) return "0";
-  if (target_.knows_absolute_ttl) return std::to_string(*record_.expire_at_ms);
+  if (options_.knows_absolute_ttl) return std::to_string(*record_.expire_at_ms);
   return std::to_string(std::max<std::int64_t>(1, *record_.expire_at_ms - unix_now_ms()));
 }
 
-void RestoreStream::refuse(std::string_view why) {
-  ledger_.count_failed(record_.type->logical, record_.db, key_, why);
+void RestoreStream::begin_commands() {
+  fate_ = Fate::commands;
+  if (!commands_) {
+    commands_ = std::make_unique<KeyCommands>(batch_, batch_bytes, [this] { return on_full(); });
+  }
+  tag_ = ledger_.begin_key(record_.type->logical, record_.db);
+  const bool replaces = options_.policy == OnConflict::replace;
+  if (!replaces) begun_at_ = batch_.mark();
+  commands_->begin(record_, *header(), tag_, replaces);
 }
 
-bool RestoreStream::flush() { return batch_.empty() || outlet_.send(batch_.split()); }
+bool RestoreStream::add_to_commands(std::span<const std::byte> part) {
+  return fate_ == Fate::drop || commands_->feed(part) || broke_off();
+}
+
+bool RestoreStream::end_commands() {
+  if (!commands_->end()) return broke_off();
+  if (fate_ == Fate::drop) return true;
+  ledger_.end_key(tag_, commands_->count(), key_,
+                  written_ != nullptr ? written_->taken() : WrittenDigest::Sent{});
+  doubt();
+  return true;
+}
+
+/// The key cannot be made whole; false when that is for want of a way to the target.
+bool RestoreStream::broke_off() {
+  if (commands_->problem().empty()) return false;
+  if (written_ != nullptr) written_->not_sent();
+  ledger_.break_key(tag_, commands_->count(), key_, commands_->problem());
+  doubt();
+  fate_ = Fate::drop;
+  return true;
+}
+
+/// The key is in the batch, and is sent only when the target has it not.
+void RestoreStream::doubt() {
+  if (!begun_at_) return;
+  doubtful_.push_back({.tag = tag_, .key = key_, .from = *begun_at_, .to = batch_.mark()});
+  begun_at_.reset();
+}
+
+/// The batch is full in the midst of a key.
+bool RestoreStream::on_full() {
+  const bool doubtful = begun_at_.has_value();
+  const std::uint64_t tag = tag_;
+  doubt();
+  const bool asked = drop_existing();
+  const bool withdrawn = doubtful && ledger_.is_over(tag);
+  if (withdrawn) {
+    if (written_ != nullptr) written_->not_sent();
+    commands_->mute();
+    fate_ = Fate::drop;
+  }
+  return (batch_.empty() || send(!withdrawn)) && asked;
+}
+
+/// Asks for the doubtful keys, and takes those out of the batch that are there.
+bool RestoreStream::drop_existing() {
+  if (doubtful_.empty()) return true;
+  ledger_.ask_exists(doubtful_.size());
+  net::CommandBatch questions;
+  for (std::size_t i = 0; i < doubtful_.size(); ++i) {
+    questions.begin_command(2);
+    questions.arg("EXISTS");
+    questions.arg(doubtful_[i].key);
+    questions.end_command(CommandTag{.kind = CommandTag::Kind::exists, .number = i}.pack(),
+                          doubtful_[i].key);
+  }
+  const bool answered = outlet_.send(std::move(questions), false) && outlet_.settle();
+  for (std::size_t i = doubtful_.size(); i-- > 0;) {
+    if (answered && !ledger_.exists(i)) continue;
+    batch_.erase(doubtful_[i].from, doubtful_[i].to);
+    ledger_.withdraw_key(doubtful_[i].tag, doubtful_[i].key, answered ? key_exists : way_broke);
+  }
+  doubtful_.clear();
+  return answered;
+}
+
+void RestoreStream::refuse(std::string_view why) {
+  if (written_ != nullptr) written_->not_sent();
+  ledger_.count_failed(record_.type->logical, record_.db, key_, why);
+  fate_ = Fate::drop;
+}
+
+void RestoreStream::refuse_size(std::uint64_t value_bytes) {
+  const std::uint64_t size = payload_->size(value_bytes);
+  refuse(
+      fmt::format("the value takes {} bytes, the target accepts {}: raise proto-max-bulk-len there "
+                  "(CONFIG SET proto-max-bulk-len {}), or use --mode auto",
+                  size, options_.bulk_bytes_max, size));
+}
+
+bool RestoreStream::flush(bool goes_on) {
+  const bool asked = drop_existing();
+  return (batch_.empty() || send(goes_on)) && asked;
+}
+
+bool RestoreStream::send(bool goes_on) {
+  goes_on_ = goes_on;
+  return outlet_.send(batch_.split(), goes_on);
+}
 
 bool RestoreStream::finish() { return flush() && outlet_.settle(); }
 
 void RestoreStream::abandon(std::string_view why) {
-  const bool in_parts = fate_ == Fate::send_in_parts;
-  if (fate_ != Fate::drop) refuse(why);
+  switch (fate_) {
+    case Fate::drop: break;
+    case Fate::gather: refuse(why); break;
+    case Fate::in_parts:
+      // The command cannot be ended, nor anything sent after it.
+      if (written_ != nullptr) written_->not_sent();
+      ledger_.break_key(tag_, 0, key_, why);
+      fate_ = Fate::drop;
+      return;
+    case Fate::commands:
+      commands_->give_up(std::string(why));
+      if (written_ != nullptr) written_->not_sent();
+      ledger_.break_key(tag_, commands_->count(), key_, why);
+      doubt();
+      break;
+  }
   fate_ = Fate::drop;
-  if (!in_parts) static_cast<void>(finish());  // what it cannot settle the ledger hears of
+  static_cast<void>(finish());  // what it cannot settle the ledger hears of
 }
 
 bool RestoreStream::fail_manifest(std::string_view why) {

@@ -1,6 +1,6 @@
 #include "engine/written_digest.h"
 
-#include <cassert>
+#include <utility>
 
 namespace sluice::engine {
 
@@ -9,35 +9,33 @@ void WrittenDigest::begin(const rdb::RecordHeader& record, const rdb::Header& he
   reader_.begin(record, header);
 }
 
-void WrittenDigest::sent() {
+WrittenDigest::Sent WrittenDigest::taken() {
   current_.decoded = reader_.end();
-  sent_.push_back(current_);
-  current_ = {};
+  if (!current_.decoded) {
+    const std::lock_guard lock(mutex_);
+    problem_ = reader_.first_problem();
+  }
+  return std::exchange(current_, {});
 }
 
-void WrittenDigest::not_sent() { take_back(current_); }
+void WrittenDigest::not_sent() { answered(std::exchange(current_, {}), false); }
 
-void WrittenDigest::answered(bool written) {
-  assert(!sent_.empty());
-  const Sent& record = sent_.front();
+void WrittenDigest::answered(const Sent& record, bool written) {
+  const std::lock_guard lock(mutex_);
   if (!written) {
-    take_back(record);
+    // Its fields were too many to be kept until the answer came, and cannot be taken back.
+    if (record.has_fields) gap_ = "a hash with fields that expire was not written";
   } else if (!record.decoded) {
-    gap_ = "a value that was written cannot be decoded: " + reader_.first_problem();
+    gap_ = "a value that was written cannot be decoded: " + problem_;
   } else {
     windows_.add(windows_.window_of(record.term.gone_at_ms), record.term.digest);
   }
-  sent_.pop_front();
 }
 
 void WrittenDigest::on_field_term(const rdb::DigestTerm& term) {
+  const std::lock_guard lock(mutex_);
   windows_.on_field_term(term);
   current_.has_fields = true;
-}
-
-// Its fields were too many to be kept until the answer came, and cannot be taken back.
-void WrittenDigest::take_back(const Sent& record) {
-  if (record.has_fields) gap_ = "a hash with fields that expire was not written";
 }
 
 }  // namespace sluice::engine

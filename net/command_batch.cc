@@ -50,6 +50,24 @@ void CommandBatch::end_command(std::uint64_t tag, std::span<const std::byte> key
   in_command_ = false;
 }
 
+void CommandBatch::raw(std::span<const std::byte> bytes, std::size_t ended, std::uint64_t tag,
+                       std::span<const std::byte> key) {
+  assert(!in_command_);
+  append(bytes_, bytes);
+  if (ended == 0) return;
+  const Entry entry{.tag = tag, .key_offset = keys_.size(), .key_size = key.size()};
+  append(keys_, key);
+  entries_.insert(entries_.end(), ended, entry);
+}
+
+void CommandBatch::erase(const Mark& from, const Mark& to) {
+  bytes_.erase(from.bytes, to.bytes - from.bytes);
+  const auto at = [this](std::size_t entry) {
+    return entries_.begin() + static_cast<std::ptrdiff_t>(entry);
+  };
+  entries_.erase(at(from.entries), at(to.entries));
+}
+
 CommandBatch CommandBatch::split() {
   CommandBatch out;
   out.bytes_ = std::exchange(bytes_, {});

@@ -41,6 +41,22 @@ class CommandBatch {
     end_command(tag, std::as_bytes(std::span(key)));
   }
 
+  /// Commands that are encoded already, cut anywhere; `ended` of them end in `bytes`, all with this
+  /// tag and key. Between commands only.
+  void raw(std::span<const std::byte> bytes, std::size_t ended, std::uint64_t tag,
+           std::span<const std::byte> key);
+
+  /// A place between two commands.
+  struct Mark {
+    std::size_t bytes = 0;
+    std::size_t entries = 0;
+  };
+  [[nodiscard]] Mark mark() const noexcept {
+    return {.bytes = bytes_.size(), .entries = entries_.size()};
+  }
+  /// Takes the commands between two marks out again; marks behind them are no longer right.
+  void erase(const Mark& from, const Mark& to);
+
   /// What is encoded so far, as a batch of its own. This one is empty then, but knows where in a
   /// command it is.
   [[nodiscard]] CommandBatch split();

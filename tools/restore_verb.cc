@@ -18,7 +18,9 @@ namespace {
 struct Options {
   std::string backup;
   std::string target;
-  std::string mode = "restore";
+  std::string mode = "auto";
+  unsigned connections = 2;
+  std::uint64_t rate = 0;
   std::string on_conflict = "refuse";
   bool flush = false;
   bool yes = false;
@@ -31,6 +33,13 @@ OnConflict policy(const std::string& name) {
   if (name == "replace") return OnConflict::replace;
   if (name == "skip") return OnConflict::skip;
   return OnConflict::refuse;
+}
+
+RestoreMode mode(const std::string& name) {
+  for (const RestoreMode mode : {RestoreMode::restore, RestoreMode::commands}) {
+    if (name == to_string(mode)) return mode;
+  }
+  return RestoreMode::automatic;
 }
 
 Proof proof(const Options& options) {
@@ -62,6 +71,10 @@ void print(const RestoreResult& result) {
   if (result.functions > 0) fmt::print("function libraries: {}\n", result.functions);
   if (result.verified) fmt::print("verified: {}\n", *result.verified ? "yes" : "NO");
   if (result.digest) fmt::print("digest: {}\n", *result.digest);
+  for (const RdbLoss& loss : result.losses) fmt::print("lost: {}\n", loss.message);
+  if (result.loss_count > result.losses.size()) {
+    fmt::print("and {} more losses\n", result.loss_count - result.losses.size());
+  }
   for (const std::string& note : result.notes) fmt::print("note: {}\n", note);
   for (const RestoreFailure& failure : result.failures) {
     fmt::print("failed: db {} \"{}\": {}\n", failure.db, failure.key, failure.message);
@@ -83,8 +96,8 @@ int finish(const RestoreResult& result, const Globals& globals) {
     return report(*result.interrupted, said);
   }
   if (result.verified && !*result.verified) return exit_code::different;
-  const bool incomplete =
-      result.total.failed > 0 || result.total.skipped > 0 || result.functions_failed > 0;
+  const bool incomplete = result.total.failed > 0 || result.total.skipped > 0 ||
+                          result.functions_failed > 0 || result.loss_count > 0;
   return incomplete ? exit_code::incomplete : exit_code::done;
 }
 
@@ -106,6 +119,9 @@ int run(const Options& options, const Globals& globals) {
   job.on_conflict = policy(options.on_conflict);
   job.flush = options.flush;
   job.verify = proof(options);
+  job.mode = mode(options.mode);
+  job.connections = options.connections;
+  job.bytes_per_second = options.rate;
   job.io = globals.io_backend();
   Result<RestoreResult> result;
   {
@@ -124,8 +140,13 @@ Verb add_restore(CLI::App& app, const Globals& globals) {
       ->required();
   app.add_option("TARGET", options->target, "URI of the server to restore into")->required();
   app.add_option("--mode", options->mode, "How keys are written")
-      ->check(CLI::IsMember({"restore"}))
+      ->check(CLI::IsMember({"auto", "restore", "commands"}))
       ->capture_default_str();
+  app.add_option("--connections", options->connections, "To the target, at a time")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--rate", options->rate, "Bytes a second that are sent at most, e.g. 20MB")
+      ->transform(CLI::AsSizeValue(true));
   app.add_option("--on-conflict", options->on_conflict,
                  "When the target holds keys: refuse to start, replace or skip those that exist")
       ->check(CLI::IsMember({"refuse", "replace", "skip"}))

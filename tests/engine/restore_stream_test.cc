@@ -1,8 +1,10 @@
 #include "engine/restore_stream.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <charconv>
+#include <set>
 #include <vector>
 
 #include "rdb/parser.h"
@@ -35,29 +37,44 @@ std::vector<Command> split_commands(std::string_view text) {
   return commands;
 }
 
-/// A target that answers +OK to everything, and an error to SELECT of `missing_db`.
+/// A target that answers +OK to everything, an error to SELECT of `missing_db`, and that has the
+/// keys `there`.
 struct FakeTarget {
   explicit FakeTarget(RestoreLedger& told) : ledger(told) {}
 
   CommandOutlet outlet() {
     return {.send =
-                [this](net::CommandBatch batch) {
+                [this](net::CommandBatch batch, bool goes_on) {
                   largest_batch = std::max(largest_batch, batch.size_bytes());
                   const auto sent = batch.bytes();
                   received.append(reinterpret_cast<const char*>(sent.data()), sent.size());
                   for (const auto& entry : batch.entries()) answer(entry.tag, batch.key(entry));
+                  EXPECT_FALSE(was_going_on && is_question(batch)) << "in the midst of a key";
+                  was_going_on = goes_on;
                   return !broken;
                 },
             .settle = [this] { return !broken; }};
   }
 
+  static bool is_question(const net::CommandBatch& batch) {
+    return !batch.entries().empty() &&
+           CommandTag::unpack(batch.entries().front().tag).kind == CommandTag::Kind::exists;
+  }
+
   void answer(std::uint64_t tag, std::span<const std::byte> key) {
+    const CommandTag about = CommandTag::unpack(tag);
+    if (broken) return ledger.on_unanswered(tag, key);
     net::Reply reply;
     reply.type = net::Reply::Type::simple;
-    const CommandTag about = CommandTag::unpack(tag);
-    if (about.kind == CommandTag::Kind::select && about.db == missing_db) {
+    if (about.kind == CommandTag::Kind::select &&
+        received.ends_with(fmt::format("\r\n{}\r\n", missing_db))) {
       reply.type = net::Reply::Type::error;
       reply.text = "ERR DB index is out of range";
+    }
+    if (about.kind == CommandTag::Kind::exists) {
+      const std::string name(reinterpret_cast<const char*>(key.data()), key.size());
+      reply.type = net::Reply::Type::integer;
+      reply.integer = there.contains(name) ? 1 : 0;
     }
     ledger.on_reply(tag, key, reply);
   }
@@ -66,17 +83,26 @@ struct FakeTarget {
   std::string received;
   std::size_t largest_batch = 0;
   std::uint64_t missing_db = ~std::uint64_t{0};
+  std::set<std::string> there;
+  bool was_going_on = false;
   bool broken = false;
 };
 
+RestoreStream::Options options(std::uint64_t bulk_bytes_max = 1 << 29) {
+  RestoreStream::Options made;
+  made.bulk_bytes_max = bulk_bytes_max;
+  made.mode = RestoreMode::restore;
+  return made;
+}
+
 /// Everything around one stream that is restored.
 struct Restored {
-  Restored(const std::string& rdb, Manifest given = {},
-           RestoreStream::Target target = {.knows_absolute_ttl = true, .bulk_bytes_max = 1 << 29},
-           OnConflict policy = OnConflict::refuse, std::uint64_t missing_db = 99)
-      : manifest(std::move(given)), ledger(policy), fake(ledger) {
+  explicit Restored(const std::string& rdb, RestoreStream::Options given = options(),
+                    std::uint64_t missing_db = 99, std::set<std::string> there = {})
+      : ledger(given.policy), fake(ledger) {
     fake.missing_db = missing_db;
-    RestoreStream stream(manifest, policy, target, ledger, fake.outlet());
+    fake.there = std::move(there);
+    RestoreStream stream(given, ledger, fake.outlet());
     rdb::Parser parser(stream);
     ok = parser.feed(bytes(rdb)).has_value() && parser.finish().has_value() && stream.finish();
     if (!ok) stream.abandon("ended early");
@@ -85,7 +111,6 @@ struct Restored {
     if (ok) commands = split_commands(fake.received);
   }
 
-  Manifest manifest;
   RestoreLedger ledger;
   FakeTarget fake;
   bool ok = false;
@@ -116,8 +141,9 @@ TEST(RestoreStream, SendsOneRestoreForEachKeyOfARealDump) {
 TEST(RestoreStream, CarriesExpiryAccessAndPolicy) {
   const std::string rdb = rdb_stream(std::string("\xfe\x03", 2) + rdb_expiry(4'000'000'000'000) +
                                      "\xf9\x07" + rdb_record("k", "v"));
-  const Restored restored(rdb, {}, {.knows_absolute_ttl = true, .bulk_bytes_max = 100},
-                          OnConflict::replace);
+  auto given = options(100);
+  given.policy = OnConflict::replace;
+  const Restored restored(rdb, given);
   ASSERT_EQ(restored.commands.size(), 2u);
   EXPECT_EQ(restored.commands[0], (Command{"SELECT", "3"}));
   Command expected = restored.commands[1];
@@ -130,7 +156,9 @@ TEST(RestoreStream, CarriesExpiryAccessAndPolicy) {
 TEST(RestoreStream, GivesAnOldTargetARelativeTtlAndNoOptionsItLacks) {
   const std::string rdb =
       rdb_stream(rdb_expiry(4'000'000'000'000) + "\xf9\x07" + rdb_record("k", "v"));
-  const Restored restored(rdb, {}, {.knows_absolute_ttl = false, .bulk_bytes_max = 100});
+  auto given = options(100);
+  given.knows_absolute_ttl = false;
+  const Restored restored(rdb, given);
   ASSERT_EQ(restored.commands.size(), 2u);
   ASSERT_EQ(restored.commands[1].size(), 4u);
   EXPECT_LT(std::stoll(restored.commands[1][2]), 4'000'000'000'000);
@@ -150,8 +178,7 @@ TEST(RestoreStream, CountsAKeyWhoseTimeHasComeAndDoesNotSendIt) {
 TEST(RestoreStream, DoesNotSendKeysOfADatabaseTheTargetLacks) {
   const std::string rdb = rdb_stream(std::string("\xfe\x00", 2) + rdb_record("a", "1") +
                                      "\xfe\x05" + rdb_record("b", "2") + rdb_record("c", "3"));
-  const Restored restored(rdb, {}, {.knows_absolute_ttl = true, .bulk_bytes_max = 100},
-                          OnConflict::refuse, 5);
+  const Restored restored(rdb, options(100), 5);
   ASSERT_TRUE(restored.ok);
   EXPECT_EQ(restored.result.total.written, 1u);
   EXPECT_EQ(restored.result.total.failed, 2u);
@@ -162,8 +189,8 @@ TEST(RestoreStream, DoesNotSendKeysOfADatabaseTheTargetLacks) {
 
 TEST(RestoreStream, DoesNotSendAValueTheTargetWouldHangUpOn) {
   const Restored restored(
-      rdb_stream(rdb_record("big", std::string(200, 'x')) + rdb_record("small", "v")), {},
-      {.knows_absolute_ttl = true, .bulk_bytes_max = 100});
+      rdb_stream(rdb_record("big", std::string(200, 'x')) + rdb_record("small", "v")),
+      options(100));
   ASSERT_TRUE(restored.ok);
   EXPECT_EQ(restored.result.total.failed, 1u);
   EXPECT_EQ(restored.result.total.written, 1u);
@@ -174,9 +201,7 @@ TEST(RestoreStream, AKeyWhoseSelectIsNeverAnsweredIsAccountedFor) {
   RestoreLedger ledger(OnConflict::refuse);
   FakeTarget fake(ledger);
   fake.broken = true;
-  const Manifest manifest;
-  RestoreStream stream(manifest, OnConflict::refuse,
-                       {.knows_absolute_ttl = true, .bulk_bytes_max = 100}, ledger, fake.outlet());
+  RestoreStream stream(options(), ledger, fake.outlet());
   rdb::Parser parser(stream);
   EXPECT_FALSE(parser.feed(bytes(rdb_stream(rdb_record("k", "v")))).has_value());
   stream.abandon("ended early");
@@ -187,12 +212,100 @@ TEST(RestoreStream, AKeyWhoseSelectIsNeverAnsweredIsAccountedFor) {
   EXPECT_TRUE(result.total.balanced());
 }
 
-class LongValue : public testing::Test {
+TEST(RestoreStream, InModeAutoAValueTheTargetWouldHangUpOnGoesByCommands) {
+  auto given = options(100);
+  given.mode = RestoreMode::automatic;
+  const Restored restored(
+      rdb_stream(rdb_record("big", std::string(200, 'x')) + rdb_record("small", "v")), given);
+  ASSERT_TRUE(restored.ok);
+  EXPECT_EQ(restored.result.total.written, 2u);
+  EXPECT_EQ(restored.commands.at(0).at(0), "SELECT");
+  EXPECT_EQ(restored.commands.at(1), (Command{"EXISTS", "big"}));
+  EXPECT_EQ(restored.commands.at(2), (Command{"SET", "big", std::string(200, 'x')}));
+  EXPECT_EQ(restored.commands.at(3).at(0), "RESTORE");
+}
+
+RestoreStream::Options by_commands(OnConflict policy) {
+  auto given = options();
+  given.mode = RestoreMode::commands;
+  given.policy = policy;
+  return given;
+}
+
+TEST(RestoreStream, InModeCommandsReplacesByDeletingFirst) {
+  const Restored restored(rdb_stream(rdb_record("k", "v")), by_commands(OnConflict::replace));
+  ASSERT_EQ(restored.commands.size(), 3u);
+  EXPECT_EQ(restored.commands[1], (Command{"DEL", "k"}));
+  EXPECT_EQ(restored.commands[2], (Command{"SET", "k", "v"}));
+  EXPECT_EQ(restored.result.total.written, 1u);
+}
+
+TEST(RestoreStream, InModeCommandsLeavesAloneWhatIsThere) {
+  const std::string rdb =
+      rdb_stream(rdb_record("a", "1") + rdb_record("b", "2") + rdb_record("c", "3"));
+  for (const OnConflict policy : {OnConflict::skip, OnConflict::refuse}) {
+    const Restored restored(rdb, by_commands(policy), 99, {"b"});
+    ASSERT_TRUE(restored.ok);
+    ASSERT_EQ(restored.commands.size(), 6u);
+    EXPECT_EQ(restored.commands[4], (Command{"SET", "a", "1"}));
+    EXPECT_EQ(restored.commands[5], (Command{"SET", "c", "3"}));
+    EXPECT_EQ(restored.result.total.written, 2u);
+    EXPECT_EQ(restored.result.total.skipped, policy == OnConflict::skip ? 1u : 0u);
+    EXPECT_TRUE(restored.result.total.balanced());
+  }
+}
+
+TEST(RestoreStream, InModeCommandsALongValueIsLeftAloneWhenItIsThere) {
+  const std::string rdb = rdb_stream(
+      rdb_record("a", "1") + rdb_record("long", std::string(5 << 20, 'v')) + rdb_record("z", "2"));
+  const Restored restored(rdb, by_commands(OnConflict::skip), 99, {"long"});
+  ASSERT_TRUE(restored.ok);
+  EXPECT_EQ(restored.result.total.written, 2u);
+  EXPECT_EQ(restored.result.total.skipped, 1u);
+  EXPECT_LT(restored.fake.received.size(), std::size_t{1} << 10);
+
+  const Restored whole(rdb, by_commands(OnConflict::skip));
+  ASSERT_TRUE(whole.ok);
+  EXPECT_EQ(whole.result.total.written, 3u);
+  EXPECT_LT(whole.fake.largest_batch, std::size_t{2} << 20);
+}
+
+TEST(RestoreStream, InModeCommandsAValueThatCannotBeDecodedIsTakenAwayAgain) {
+  const std::string broken = "\x10" + rdb_string("bad") + rdb_string("no listpack");
+  const Restored restored(rdb_stream(rdb_record("a", "1") + broken + rdb_record("z", "2")),
+                          by_commands(OnConflict::replace));
+  ASSERT_TRUE(restored.ok);
+  EXPECT_EQ(restored.result.total.written, 2u);
+  EXPECT_EQ(restored.result.total.failed, 1u);
+  EXPECT_EQ(restored.commands.at(restored.commands.size() - 3), (Command{"DEL", "bad"}));
+}
+
+TEST(RestoreStream, InModeCommandsEveryKeyIsAccountedForWhenTheWayBreaks) {
+  for (const OnConflict policy : {OnConflict::skip, OnConflict::replace}) {
+    RestoreLedger ledger(policy);
+    FakeTarget fake(ledger);
+    RestoreStream stream(by_commands(policy), ledger, fake.outlet());
+    rdb::Parser parser(stream);
+    const std::string rdb = rdb_stream(rdb_record("a", "1") + rdb_record("b", "2") +
+                                       rdb_record("long", std::string(5 << 20, 'v')));
+    ASSERT_TRUE(parser.feed(bytes(rdb.substr(0, 40))).has_value());
+    fake.broken = true;
+    EXPECT_FALSE(parser.feed(bytes(rdb.substr(40))).has_value());
+    stream.abandon("ended early");
+    RestoreResult result;
+    ledger.report(result);
+    EXPECT_EQ(result.total.read, 3u);
+    EXPECT_TRUE(result.total.balanced());
+    EXPECT_EQ(result.total.failed, 3u);
+  }
+}
+
+class LongValues : public testing::Test {
  protected:
-  static Manifest listing(std::uint64_t record, std::uint64_t value_bytes) {
-    Manifest manifest;
-    manifest.long_values = {{.record = record, .value_bytes = value_bytes}};
-    return manifest;
+  static RestoreStream::Options listing(const std::vector<LongValue>& list) {
+    auto given = options();
+    given.long_values = &list;
+    return given;
   }
 
   const std::string value_ = std::string(5 << 20, 'v');
@@ -201,8 +314,9 @@ class LongValue : public testing::Test {
       rdb_stream(rdb_record("first", "1") + rdb_record("long", value_) + rdb_record("last", "2"));
 };
 
-TEST_F(LongValue, PassesThroughInPartsWithoutBeingHeld) {
-  const Restored restored(rdb_, listing(1, value_bytes_));
+TEST_F(LongValues, PassThroughInPartsWithoutBeingHeld) {
+  const std::vector<LongValue> list{{.record = 1, .value_bytes = value_bytes_}};
+  const Restored restored(rdb_, listing(list));
   ASSERT_TRUE(restored.ok);
   EXPECT_EQ(restored.result.total.written, 3u);
   ASSERT_EQ(restored.commands.size(), 4u);
@@ -211,10 +325,19 @@ TEST_F(LongValue, PassesThroughInPartsWithoutBeingHeld) {
   EXPECT_EQ(payload.substr(6, value_.size()), value_);
 }
 
-TEST_F(LongValue, AManifestThatDoesNotFitIsFoundAndEndsTheRestore) {
-  for (const auto& manifest : {Manifest(), listing(0, value_bytes_), listing(1, value_bytes_ - 1),
-                               listing(1, value_bytes_ + 1)}) {
-    const Restored restored(rdb_, manifest);
+TEST_F(LongValues, WaitWhereTheirLengthIsNotKnown) {
+  const Restored restored(rdb_);
+  ASSERT_TRUE(restored.ok);
+  EXPECT_EQ(restored.result.total.written, 3u);
+  EXPECT_EQ(restored.commands.at(2).at(3).substr(6, value_.size()), value_);
+}
+
+TEST_F(LongValues, ThatDoNotFitTheirListAreFoundAndEndTheRestore) {
+  using List = std::vector<LongValue>;
+  for (const List& list : {List(), List{{.record = 0, .value_bytes = value_bytes_}},
+                           List{{.record = 1, .value_bytes = value_bytes_ - 1}},
+                           List{{.record = 1, .value_bytes = value_bytes_ + 1}}}) {
+    const Restored restored(rdb_, listing(list));
     EXPECT_FALSE(restored.ok);
     ASSERT_TRUE(restored.error.has_value());
     EXPECT_EQ(restored.error->code, "corrupt");

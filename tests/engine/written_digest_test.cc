@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "engine/manifest.h"
 #include "rdb/parser.h"
@@ -35,13 +36,14 @@ class Sender final : public rdb::Handler {
     if (answers_[next_++] == 'n') {
       written_.not_sent();
     } else {
-      written_.sent();
+      sent_.push_back(written_.taken());
     }
     return true;
   }
   bool on_end(const rdb::Trailer& /*trailer*/) override {
+    std::size_t at = 0;
     for (const char answer : answers_) {
-      if (answer != 'n') written_.answered(answer == 'w');
+      if (answer != 'n') written_.answered(sent_.at(at++), answer == 'w');
     }
     return true;
   }
@@ -50,6 +52,7 @@ class Sender final : public rdb::Handler {
   WrittenDigest& written_;
   std::string answers_;
   std::size_t next_ = 0;
+  std::vector<WrittenDigest::Sent> sent_;
   rdb::Header header_;
 };
 

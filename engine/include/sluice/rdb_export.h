@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sluice/job.h"
+#include "sluice/loss.h"
 #include "sluice/place.h"
 #include "sluice/result.h"
 
@@ -18,16 +19,6 @@ struct RdbExportOptions {
   /// written.
   std::optional<unsigned> rdb_version;
   std::string output = "-";  ///< Path, or "-" for standard output.
-};
-
-/// Something that the version written cannot say.
-struct RdbLoss {
-  std::string of;                 ///< "key", "function" or "module_aux".
-  std::uint64_t db = 0;           ///< Of a key.
-  std::string name;               ///< Escaped: the key, a library's first line, or the module.
-  std::string type;               ///< Of a key: its encoding in the source.
-  std::vector<std::string> what;  ///< Of a key: "value" when it is left out, "field_expiries", …
-  std::string message;            ///< One line on all of that.
 };
 
 struct RdbExportResult {

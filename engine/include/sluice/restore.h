@@ -4,9 +4,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sluice/job.h"
+#include "sluice/loss.h"
 #include "sluice/result.h"
 #include "sluice/server.h"
 
@@ -25,6 +27,15 @@ enum class Proof : std::uint8_t {
   never,
 };
 
+/// How keys get into the target.
+enum class RestoreMode : std::uint8_t {
+  automatic,  ///< By RESTORE, and by commands what RESTORE cannot bring.
+  feed,       ///< The target loads the backup by itself, as our replica.
+  restore,    ///< By RESTORE only.
+  commands,   ///< By the commands that make a key: SET, RPUSH, HSET … Modules' values by RESTORE.
+};
+[[nodiscard]] std::string_view to_string(RestoreMode mode) noexcept;
+
 struct RestoreOptions {
   std::string repository;
   std::string backup;  ///< As for show().
@@ -32,6 +43,9 @@ struct RestoreOptions {
   OnConflict on_conflict = OnConflict::refuse;
   bool flush = false;  ///< Empty the target first. The caller has asked whoever must be asked.
   Proof verify = Proof::automatic;
+  RestoreMode mode = RestoreMode::automatic;
+  unsigned connections = 2;            ///< 1 to 64.
+  std::uint64_t bytes_per_second = 0;  ///< Of commands; 0: as fast as it goes.
   std::uint64_t inflight_bytes_max = 32ULL << 20;
   IoBackend io = IoBackend::automatic;
 };
@@ -62,7 +76,7 @@ struct RestoreResult {
   std::string backup;
   std::string instance;
   std::string target;  ///< URI without secrets.
-  std::string mode = "restore";
+  RestoreMode mode = RestoreMode::automatic;
   Ledger total;
   std::map<std::string, Ledger> by_type;
   std::uint64_t functions = 0;  ///< Function libraries loaded.
@@ -70,6 +84,8 @@ struct RestoreResult {
   std::uint64_t raw_bytes = 0;           ///< RDB bytes read.
   std::vector<RestoreFailure> failures;  ///< The first thousand.
   std::uint64_t failure_count = 0;
+  std::vector<RdbLoss> losses;  ///< What the target cannot hold; the first thousand.
+  std::uint64_t loss_count = 0;
   std::vector<std::string> notes;  ///< What is not carried over, one line each.
   /// Whether the target holds what was written; null when that was not proven, and the notes say
   /// why if it was to be.

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "engine/spool.h"
+#include "rdb/converter.h"
+
+namespace sluice::engine {
+
+/// A converter's memory of a value: up to 16 MiB of it, the rest in scratch.
+class SpooledValue final : public rdb::ValueStore {
+ public:
+  void clear() override { spool_.clear(); }
+  void append(std::span<const std::byte> part) override { spool_.append(part); }
+  void replay(const std::function<bool(std::span<const std::byte>)>& take) override {
+    spool_.for_each_piece(0, spool_.size(), take);
+  }
+  [[nodiscard]] const std::optional<Error>& error() const noexcept { return spool_.error(); }
+
+ private:
+  static constexpr std::size_t memory_bytes = 16 << 20;
+  Spool spool_{memory_bytes};
+};
+
+}  // namespace sluice::engine

@@ -1,0 +1,87 @@
+#include "engine/target_lanes.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice::engine {
+namespace {
+
+bool is_select(const net::CommandBatch& batch) {
+  return batch.command_count() == 1 &&
+         CommandTag::unpack(batch.entries().front().tag).kind == CommandTag::Kind::select;
+}
+
+}  // namespace
+
+TargetLanes::TargetLanes(IoThread& io, std::vector<std::unique_ptr<net::Connection>> connections,
+                         net::ReplyHandler& handler, const LaneOptions& options,
+                         std::stop_token stop)
+    : io_(io), stop_(std::move(stop)), pace_(options.bytes_per_second) {
+  net::TargetWriterOptions writer;
+  writer.inflight_bytes_max = options.inflight_bytes_max / connections.size();
+  writer.silence_timeout = options.silence_timeout;
+  for (auto& connection : connections) {
+    Lane& lane = lanes_.emplace_back();
+    lane.connection = std::move(connection);
+    lane.writer = std::make_unique<net::TargetWriter>(*lane.connection, handler, writer);
+  }
+}
+
+TargetLanes::~TargetLanes() {
+  for (Lane& lane : lanes_) wait(lane);
+}
+
+CommandOutlet TargetLanes::outlet() {
+  return {.send =
+              [this](net::CommandBatch batch, bool goes_on) {
+                return send(std::move(batch), goes_on);
+              },
+          .settle = [this] { return settle(); }};
+}
+
+// What comes after a failure is given to the writers all the same: they tell the handler.
+bool TargetLanes::send(net::CommandBatch batch, bool goes_on) {
+  pace_.pass(batch.size_bytes(), stop_);
+  if (is_select(batch)) {
+    for (Lane& lane : lanes_) start(lane, lane.writer->write(batch));
+  } else {
+    Lane& lane = lanes_[turn_];
+    start(lane, lane.writer->write(std::move(batch)));
+    if (!goes_on) turn_ = (turn_ + 1) % lanes_.size();
+  }
+  return !broken_;
+}
+
+bool TargetLanes::settle() {
+  for (Lane& lane : lanes_) start(lane, lane.writer->finish());
+  for (Lane& lane : lanes_) wait(lane);
+  return !broken_;
+}
+
+void TargetLanes::start(Lane& lane, boost::asio::awaitable<Outcome> operation) {
+  wait(lane);
+  lane.under_way.emplace(io_.start(std::move(operation), stop_));
+}
+
+void TargetLanes::wait(Lane& lane) {
+  if (!lane.under_way) return;
+  auto outcome = lane.under_way->wait();
+  lane.under_way.reset();
+  if (!outcome && !broken_) broken_ = std::move(outcome.error());
+}
+
+boost::asio::awaitable<net::Result<std::vector<std::unique_ptr<net::Connection>>>> log_in_more(
+    boost::asio::any_io_executor executor, ServerLink link, unsigned count) {
+  std::vector<std::unique_ptr<net::Connection>> connections;
+  while (connections.size() < count) {
+    auto connection = co_await log_in(executor, link);
+    if (!connection && connection.error().code == net::Errc::cancelled) {
+      co_return std::unexpected(connection.error());
+    }
+    if (!connection) break;
+    connections.push_back(std::move(*connection));
+  }
+  co_return std::move(connections);
+}
+
+}  // namespace sluice::engine

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "engine/io_thread.h"
+#include "engine/pace.h"
+#include "engine/restore_stream.h"
+#include "engine/server_link.h"
+#include "net/connection.h"
+#include "net/target_writer.h"
+
+namespace sluice::engine {
+
+struct LaneOptions {
+  std::size_t inflight_bytes_max = 0;  ///< Of all lanes together.
+  std::chrono::milliseconds silence_timeout{};
+  std::uint64_t bytes_per_second = 0;  ///< 0: as fast as it goes.
+};
+
+/// Several connections to one server, among which batches of commands are dealt out in turn. A
+/// batch that goes on with the key of the one before follows it on the same connection; a SELECT
+/// goes to all of them.
+///
+/// Threads:  one at a time; the handler is called on that of `io`, also between calls.
+/// Errors:   the first of any connection, sticky. Every command gets its answer, or its handler
+///           hears that there is none, as TargetWriter says.
+/// Lifetime: `io` and `handler` outlive this.
+class TargetLanes {
+ public:
+  TargetLanes(IoThread& io, std::vector<std::unique_ptr<net::Connection>> connections,
+              net::ReplyHandler& handler, const LaneOptions& options, std::stop_token stop);
+  TargetLanes(const TargetLanes&) = delete;
+  TargetLanes& operator=(const TargetLanes&) = delete;
+  ~TargetLanes();
+
+  /// What a RestoreStream sends through; it refers to this.
+  [[nodiscard]] CommandOutlet outlet();
+
+  [[nodiscard]] const std::optional<net::Error>& broken() const noexcept { return broken_; }
+  /// One of the connections. Precondition: nothing is on its way.
+  [[nodiscard]] net::Connection& connection() noexcept { return *lanes_.front().connection; }
+
+ private:
+  using Outcome = net::Result<void>;
+  struct Lane {
+    std::unique_ptr<net::Connection> connection;
+    std::unique_ptr<net::TargetWriter> writer;
+    std::optional<IoThread::Pending<Outcome>> under_way;
+  };
+
+  bool send(net::CommandBatch batch, bool goes_on);
+  bool settle();
+  void start(Lane& lane, boost::asio::awaitable<Outcome> operation);
+  void wait(Lane& lane);
+
+  IoThread& io_;
+  std::stop_token stop_;
+  Pace pace_;
+  std::deque<Lane> lanes_;
+  std::size_t turn_ = 0;
+  std::optional<net::Error> broken_;
+};
+
+/// More connections to a server that one has been logged in to, up to `count`. A server that takes
+/// no more of them is no error.
+[[nodiscard]] boost::asio::awaitable<net::Result<std::vector<std::unique_ptr<net::Connection>>>>
+log_in_more(boost::asio::any_io_executor executor, ServerLink link, unsigned count);
+
+}  // namespace sluice::engine
