@@ -13,8 +13,8 @@
 namespace sluice::engine {
 
 /// Stands before a handler and shows it a stream as one of another version: what that cannot say is
-/// told to `on_loss`, keys that it cannot say at all do not come. Records count anew; aux fields are
-/// those of a Converter.
+/// told to `on_loss`, keys that it cannot say at all do not come. Records count anew; aux fields
+/// are those of a Converter.
 ///
 /// Memory:   that of Converter, Writer and Parser; a value that is transcoded above 16 MiB is in
 ///           scratch meanwhile.

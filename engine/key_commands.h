@@ -34,7 +34,9 @@ class KeyCommands {
   /// Called when `batch` has batch_bytes or more, in the midst of a key; false: the way is broken.
   using OnFull = std::function<bool()>;
 
-  KeyCommands(net::CommandBatch& batch, std::size_t batch_bytes, OnFull on_full);
+  /// `for_older`: as for RespStream.
+  KeyCommands(net::CommandBatch& batch, std::size_t batch_bytes, OnFull on_full,
+              std::optional<bool> for_older);
 
   /// `replace`: what is there under the name is deleted first.
   void begin(const rdb::RecordHeader& record, const rdb::Header& header, std::uint64_t tag,
@@ -61,6 +63,7 @@ class KeyCommands {
   net::CommandBatch& batch_;
   std::size_t batch_bytes_;
   OnFull on_full_;
+  std::optional<bool> for_older_;
   CommandScanner scanner_;
   OutputBuffer out_;
   std::unique_ptr<RespFormat> format_;

@@ -22,8 +22,8 @@ class Pace {
     const auto now = Clock::now();
     free_at_ = std::max(free_at_, now);
     if (free_at_ > now) wait_until(free_at_, stop);
-    const auto takes = std::chrono::duration<double>(static_cast<double>(bytes) /
-                                                     static_cast<double>(rate_));
+    const auto takes =
+        std::chrono::duration<double>(static_cast<double>(bytes) / static_cast<double>(rate_));
     free_at_ += std::chrono::duration_cast<Clock::duration>(takes);
   }
 

@@ -45,20 +45,20 @@ void ArgumentBatch::text(const rdb::Text& part) {
   ++count_;
 }
 
-RespFormat::RespFormat(OutputBuffer& out, const ScratchLimits& limits, bool selects)
+RespFormat::RespFormat(OutputBuffer& out, const Options& options)
     : out_(out),
-      selects_(selects),
+      selects_(options.selects),
       commands_(out),
-      stream_(commands_, limits),
-      head_(limits.spool_bytes),
-      expiries_(limits.spool_bytes),
+      stream_(commands_, options.limits, options.for_older),
+      head_(options.limits.spool_bytes),
+      expiries_(options.limits.spool_bytes),
       expiry_out_(OutputBuffer::room_max,
                   [this](std::span<const std::byte> bytes) {
                     expiries_.append(bytes);
                     return true;
                   }),
       expiry_commands_(expiry_out_),
-      payload_bytes_(limits.spool_bytes) {}
+      payload_bytes_(options.limits.spool_bytes) {}
 
 void RespFormat::begin_command(std::uint64_t argc, std::string_view verb) {
   commands_.begin(argc);

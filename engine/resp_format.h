@@ -43,8 +43,14 @@ class ArgumentBatch {
 /// Memory: some 10 MiB with the default limits, whatever the size of a value, and the longest key.
 class RespFormat final : public ExportFormat {
  public:
-  /// `selects`: a SELECT stands before the first key of another database than the one before.
-  explicit RespFormat(OutputBuffer& out, const ScratchLimits& limits = {}, bool selects = true);
+  struct Options {
+    ScratchLimits limits;
+    bool selects = true;  ///< A SELECT stands before the first key of each database.
+    std::optional<bool> for_older = std::nullopt;  ///< As for RespStream.
+  };
+
+  explicit RespFormat(OutputBuffer& out) : RespFormat(out, Options()) {}
+  RespFormat(OutputBuffer& out, const Options& options);
 
   [[nodiscard]] Want begin(const rdb::RecordHeader& record) override;
   void on_bytes(std::span<const std::byte> part) override;

@@ -20,7 +20,8 @@ OutputBuffer::Drain into(Spool& spool) {
 
 }  // namespace
 
-RespStream::RespStream(CommandText& commands, const ScratchLimits& limits)
+RespStream::RespStream(CommandText& commands, const ScratchLimits& limits,
+                       std::optional<bool> for_older)
     : commands_(commands),
       entries_(limits.spool_bytes),
       entry_out_(OutputBuffer::room_max, into(entries_)),
@@ -31,7 +32,8 @@ RespStream::RespStream(CommandText& commands, const ScratchLimits& limits)
       group_commands_(group_out_),
       group_(limits),
       pending_ids_(limits),
-      gone_(limits.spool_bytes / 4) {}
+      gone_(limits.spool_bytes / 4),
+      for_older_(for_older) {}
 
 void RespStream::begin(CommandText& to, std::uint64_t argc, std::string_view verb,
                        std::string_view subverb, std::span<const std::byte> key) {
@@ -47,7 +49,7 @@ void RespStream::begin(std::span<const std::byte> key, const rdb::ValueType& typ
   for (Spool* spool : {&entries_, &index_, &groups_, &gone_}) spool->clear();
   pending_ids_.clear();
   key_ = key;
-  is_old_ = type.number == type_of_old_streams;
+  is_old_ = for_older_.value_or(type.number == type_of_old_streams);
   entries_from_ = entry_out_.size();
   has_entry_ = false;
   has_group_ = false;

@@ -20,7 +20,10 @@ namespace sluice::engine {
 /// is not either: no released server has a command for it.
 class RespStream {
  public:
-  RespStream(CommandText& commands, const ScratchLimits& limits);
+  /// `for_older`: whether the commands are for servers before 7.0, which know fewer options. None:
+  /// they are when the stream is of one.
+  RespStream(CommandText& commands, const ScratchLimits& limits,
+             std::optional<bool> for_older = std::nullopt);
 
   /// `key` must live until end().
   void begin(std::span<const std::byte> key, const rdb::ValueType& type);
@@ -66,7 +69,8 @@ class RespStream {
   Spool gone_;                 // ids of placeholders
 
   std::span<const std::byte> key_;
-  bool is_old_ = false;             // of a server before 7.0, which knows fewer options
+  const std::optional<bool> for_older_;
+  bool is_old_ = false;             // for a server before 7.0
   std::uint64_t entries_from_ = 0;  // of entry_out_.size(), when the stream began
   EntryAt entry_;
   bool has_entry_ = false;

@@ -149,6 +149,7 @@ class RestoreRun {
             .mode = options_.mode,
             .knows_absolute_ttl = target_.knows_absolute_ttl(),
             .bulk_bytes_max = target_.bulk_bytes_max,
+            .is_older = engine::is_older(target_.info),
             .long_values = format_ ? nullptr : &backup_.manifest.long_values};
   }
 

@@ -126,6 +126,18 @@ bool RestoreStream::may_use_commands() const noexcept {
   return options_.mode != RestoreMode::restore && record_.type->logical != rdb::LogicalType::module;
 }
 
+/// Streams that commands cannot make exactly as they are go by RESTORE even so: what Redis 8.6
+/// remembers of idempotent producers no command can tell, and where one of a server before 7.0 has
+/// pending ids of deleted entries, no later server forgets again that these were deleted.
+bool RestoreStream::prefers_commands() const noexcept {
+  constexpr std::uint16_t counters_version = 10;
+  constexpr std::uint16_t idempotency_version = 13;
+  if (options_.mode != RestoreMode::commands) return false;
+  if (record_.type->logical != rdb::LogicalType::stream) return true;
+  if (record_.type->since >= idempotency_version) return false;
+  return record_.type->since >= counters_version || options_.is_older.value_or(true);
+}
+
 /// Whether the target takes a RESTORE of a value of this size; it would drop the connection else.
 bool RestoreStream::takes(std::uint64_t value_bytes) const noexcept {
   constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
@@ -136,7 +148,7 @@ bool RestoreStream::takes(std::uint64_t value_bytes) const noexcept {
 bool RestoreStream::choose_way() {
   const std::uint64_t long_bytes = take_long_value_bytes();
   const bool restorable = payload_ && (long_bytes == 0 || takes(long_bytes));
-  if (may_use_commands() && (options_.mode == RestoreMode::commands || !restorable)) {
+  if (may_use_commands() && (prefers_commands() || !restorable)) {
     begin_commands();
     return true;
   }
@@ -285,7 +297,8 @@ std::string RestoreStream::ttl_ms() const {
 void RestoreStream::begin_commands() {
   fate_ = Fate::commands;
   if (!commands_) {
-    commands_ = std::make_unique<KeyCommands>(batch_, batch_bytes, [this] { return on_full(); });
+    commands_ = std::make_unique<KeyCommands>(
+        batch_, batch_bytes, [this] { return on_full(); }, options_.is_older);
   }
   tag_ = ledger_.begin_key(record_.type->logical, record_.db);
   const bool replaces = options_.policy == OnConflict::replace;

@@ -44,6 +44,7 @@ class RestoreStream final : public StreamFacts {
     RestoreMode mode = RestoreMode::automatic;  ///< Not feed.
     bool knows_absolute_ttl = true;
     std::uint64_t bulk_bytes_max = 0;  ///< Of the target.
+    std::optional<bool> is_older;      ///< Than 7.0; none when it is not known.
     /// Of every long value, in the order of records. Null: they are not known.
     const std::vector<LongValue>* long_values = nullptr;
   };
@@ -87,6 +88,7 @@ class RestoreStream final : public StreamFacts {
   bool select(std::uint64_t db);
   [[nodiscard]] std::uint64_t take_long_value_bytes();
   [[nodiscard]] bool may_use_commands() const noexcept;
+  [[nodiscard]] bool prefers_commands() const noexcept;
   [[nodiscard]] bool takes(std::uint64_t value_bytes) const noexcept;
   bool choose_way();
   bool keep(std::span<const std::byte> part);

@@ -44,6 +44,13 @@ std::optional<Header> rdb_format_of(const net::ServerInfo& server) {
   return std::nullopt;
 }
 
+std::optional<bool> is_older(const net::ServerInfo& server) {
+  constexpr unsigned first_version = 10;  // of Redis 7.0
+  const auto format = rdb_format_of(server);
+  if (!format) return std::nullopt;
+  return format->version < first_version;
+}
+
 bool needs_conversion(const Header& source, const Header& target) noexcept {
   if (source.dialect == target.dialect) return source.version > target.version;
   return source.dialect == Dialect::valkey || source.version > last_common.version;

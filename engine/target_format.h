@@ -12,6 +12,9 @@ namespace sluice::engine {
 /// Source: RDB_VERSION in rdb.h of the releases; docs/rdb.md.
 [[nodiscard]] std::optional<rdb::Header> rdb_format_of(const net::ServerInfo& server);
 
+/// Whether its streams lack what came with Redis 7.0; none for a server that does not say.
+[[nodiscard]] std::optional<bool> is_older(const net::ServerInfo& server);
+
 /// Whether there may be values in a stream of `source` that a server of `target` does not take as
 /// they are.
 [[nodiscard]] bool needs_conversion(const rdb::Header& source, const rdb::Header& target) noexcept;

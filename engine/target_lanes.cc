@@ -32,10 +32,8 @@ TargetLanes::~TargetLanes() {
 }
 
 CommandOutlet TargetLanes::outlet() {
-  return {.send =
-              [this](net::CommandBatch batch, bool goes_on) {
-                return send(std::move(batch), goes_on);
-              },
+  return {.send = [this](net::CommandBatch batch,
+                         bool goes_on) { return send(std::move(batch), goes_on); },
           .settle = [this] { return settle(); }};
 }
 

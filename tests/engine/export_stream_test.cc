@@ -18,7 +18,8 @@ enum class Kind { jsonl, resp, csv };
 std::unique_ptr<ExportFormat> make(Kind kind, OutputBuffer& out, const ScratchLimits& limits) {
   switch (kind) {
     case Kind::jsonl: return std::make_unique<JsonlFormat>(out, JsonlFormat::Shape::line, limits);
-    case Kind::resp: return std::make_unique<RespFormat>(out, limits);
+    case Kind::resp:
+      return std::make_unique<RespFormat>(out, RespFormat::Options{.limits = limits});
     case Kind::csv: return std::make_unique<CsvFormat>(out);
   }
   return nullptr;
