@@ -1,5 +1,7 @@
 #include "engine/restore_ledger.h"
 
+#include <utility>
+
 #include "rdb/escape.h"
 
 namespace sluice::engine {
@@ -87,6 +89,11 @@ bool RestoreLedger::is_over(std::uint64_t tag) const {
   return number < first_key_ || keys_[number - first_key_].over;
 }
 
+std::vector<RestoreLedger::Partial> RestoreLedger::take_partial() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(partial_, {});
+}
+
 void RestoreLedger::ask_exists(std::size_t count) {
   const std::lock_guard lock(mutex_);
   exists_.assign(count, true);
@@ -113,6 +120,7 @@ void RestoreLedger::on_reply(std::uint64_t tag, std::span<const std::byte> key,
     case CommandTag::Kind::exists:
       exists_[about.number] = reply.type != net::Reply::Type::integer || reply.integer != 0;
       break;
+    case CommandTag::Kind::removal: break;
     case CommandTag::Kind::function: on_function_reply(key, reply); break;
     case CommandTag::Kind::script: break;  // the script cache is a convenience, not data
     case CommandTag::Kind::select:
@@ -138,6 +146,10 @@ void RestoreLedger::settle(OnItsWay& key, std::span<const std::byte> name) {
     ++ledger.skipped;
   } else {
     ++ledger.failed;
+    const bool in_part = key.commands.value_or(0) > 1 && !key.unanswered && key.answers > 0;
+    if (in_part && partial_.size() < failures_max) {
+      partial_.push_back({.db = key.db, .key = {name.begin(), name.end()}});
+    }
     add_failure(key.db, rdb::escape(name),
                 key.error.empty() ? "sent, but its answer did not come" : key.error);
   }

@@ -19,7 +19,7 @@ namespace sluice::engine {
 
 /// What a command that was sent is about; travels through the target writer as its tag.
 struct CommandTag {
-  enum class Kind : std::uint8_t { key, exists, function, script, select };
+  enum class Kind : std::uint8_t { key, exists, removal, function, script, select };
   Kind kind{};
   std::uint64_t number = 0;  ///< Of the key, or of the question whether one exists. Below 2^56.
 
@@ -67,6 +67,14 @@ class RestoreLedger final : public net::ReplyHandler {
   /// Whether it is known what became of it.
   [[nodiscard]] bool is_over(std::uint64_t tag) const;
 
+  struct Partial {
+    std::uint64_t db = 0;
+    std::vector<std::byte> key;
+  };
+  /// Keys of several commands, not all of which were taken: they are there in part. The first
+  /// thousand since the last call.
+  [[nodiscard]] std::vector<Partial> take_partial();
+
   /// Room for the answers to `count` questions, whose tags have the numbers from 0 on.
   void ask_exists(std::size_t count);
   /// Precondition: it was answered. A server that does not want to say counts as a yes.
@@ -110,6 +118,7 @@ class RestoreLedger final : public net::ReplyHandler {
   std::deque<OnItsWay> keys_;    // oldest first
   std::uint64_t first_key_ = 0;  // number of the front
   std::vector<bool> exists_;
+  std::vector<Partial> partial_;
   std::uint64_t functions_ = 0;
   std::uint64_t functions_failed_ = 0;
   std::string select_error_;

@@ -126,6 +126,11 @@ bool RestoreStream::may_use_commands() const noexcept {
   return options_.mode != RestoreMode::restore && record_.type->logical != rdb::LogicalType::module;
 }
 
+/// A string is one, whatever the commands: APPEND has the limit of RESTORE.
+bool RestoreStream::may_be_split() const noexcept {
+  return record_.type->logical != rdb::LogicalType::string;
+}
+
 /// Streams that commands cannot make exactly as they are go by RESTORE even so: what Redis 8.6
 /// remembers of idempotent producers no command can tell, and where one of a server before 7.0 has
 /// pending ids of deleted entries, no later server forgets again that these were deleted.
@@ -148,7 +153,7 @@ bool RestoreStream::takes(std::uint64_t value_bytes) const noexcept {
 bool RestoreStream::choose_way() {
   const std::uint64_t long_bytes = take_long_value_bytes();
   const bool restorable = payload_ && (long_bytes == 0 || takes(long_bytes));
-  if (may_use_commands() && (prefers_commands() || !restorable)) {
+  if (may_use_commands() && (prefers_commands() || !payload_ || (!restorable && may_be_split()))) {
     begin_commands();
     return true;
   }
@@ -226,7 +231,7 @@ bool RestoreStream::send_kept() {
     end_restore();
     return true;
   }
-  if (!may_use_commands()) {
+  if (!may_use_commands() || !may_be_split()) {
     refuse_size(size);
     return true;
   }
@@ -381,10 +386,12 @@ void RestoreStream::refuse(std::string_view why) {
 
 void RestoreStream::refuse_size(std::uint64_t value_bytes) {
   const std::uint64_t size = payload_->size(value_bytes);
-  refuse(
-      fmt::format("the value takes {} bytes, the target accepts {}: raise proto-max-bulk-len there "
-                  "(CONFIG SET proto-max-bulk-len {}), or use --mode auto",
-                  size, options_.bulk_bytes_max, size));
+  refuse(fmt::format(
+      "the value takes {} bytes, the target accepts {}: raise proto-max-bulk-len there "
+      "(CONFIG SET proto-max-bulk-len {}){}",
+      size, options_.bulk_bytes_max, size,
+      may_be_split() && record_.type->logical != rdb::LogicalType::module ? ", or use --mode auto"
+                                                                          : ""));
 }
 
 bool RestoreStream::flush(bool goes_on) {
@@ -397,7 +404,19 @@ bool RestoreStream::send(bool goes_on) {
   return outlet_.send(batch_.split(), goes_on);
 }
 
-bool RestoreStream::finish() { return flush() && outlet_.settle(); }
+bool RestoreStream::finish() { return flush() && outlet_.settle() && remove_partial(); }
+
+/// Keys of which some commands were refused are there in part, and are taken away again.
+bool RestoreStream::remove_partial() {
+  for (const auto& [db, key] : ledger_.take_partial()) {
+    if (!select(db)) return false;
+    batch_.begin_command(2);
+    batch_.arg("DEL");
+    batch_.arg(key);
+    batch_.end_command(CommandTag{.kind = CommandTag::Kind::removal}.pack(), key);
+  }
+  return flush() && outlet_.settle();
+}
 
 void RestoreStream::abandon(std::string_view why) {
   switch (fate_) {

@@ -89,6 +89,7 @@ class RestoreStream final : public StreamFacts {
   [[nodiscard]] std::uint64_t take_long_value_bytes();
   [[nodiscard]] bool may_use_commands() const noexcept;
   [[nodiscard]] bool prefers_commands() const noexcept;
+  [[nodiscard]] bool may_be_split() const noexcept;
   [[nodiscard]] bool takes(std::uint64_t value_bytes) const noexcept;
   bool choose_way();
   bool keep(std::span<const std::byte> part);
@@ -107,6 +108,7 @@ class RestoreStream final : public StreamFacts {
   void doubt();
   bool on_full();
   bool drop_existing();
+  bool remove_partial();
 
   void refuse(std::string_view why);
   void refuse_size(std::uint64_t value_bytes);
