@@ -13,6 +13,7 @@ Result<std::span<const std::byte>> SideReader::read(std::uint32_t ordinal) {
     if (!reader) return std::unexpected(from_storage(reader.error()));
     reader_ = *std::move(reader);
   }
+  ++reads_;
   const auto chunk = reader_->read(ordinal);
   if (!chunk) return std::unexpected(from_storage(chunk.error()));
   return chunk->raw;

@@ -30,11 +30,14 @@ class SideReader {
   [[nodiscard]] Result<std::span<const std::byte>> read(const CanonicalMap& map,
                                                         const Fragment& fragment,
                                                         std::span<const std::byte> key);
+  /// How many chunks were read.
+  [[nodiscard]] std::uint64_t reads() const noexcept { return reads_; }
 
  private:
   const storage::Repository& repository_;
   const storage::Backup& backup_;
   std::unique_ptr<storage::ChunkReader> reader_;
+  std::uint64_t reads_ = 0;
 };
 
 }  // namespace sluice::engine
