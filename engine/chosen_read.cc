@@ -86,8 +86,7 @@ Result<ChosenRead> read_canonical(const storage::Repository& repository, const O
   RunCursor cursor(repository, backup, (*rdb)->map(), (*rdb)->map().runs(), run.passed());
   while (!cursor.done()) {
     if (job.stop.stop_requested()) return std::unexpected(cancelled());
-    if (auto stepped = checked(run.step(cursor)); !stepped)
-      return std::unexpected(stepped.error());
+    if (auto stepped = checked(run.step(cursor)); !stepped) return std::unexpected(stepped.error());
   }
   if (auto ended = checked((*rdb)->end()); !ended) return std::unexpected(ended.error());
   ChosenRead counts = run.counts();

@@ -104,6 +104,8 @@ boost::json::value json_type(const std::string& type) {
 
 Result<DiffResult> diff(const DiffOptions& options, const OnDifference& on_difference,
                         const JobContext& job) {
+  const auto chooser = engine::KeyChooser::make(options.keys);
+  if (!chooser) return std::unexpected(chooser.error());
   engine::ProgressMeter meter(job);
   Sides sides(options);
   if (auto opened = sides.open(job); !opened) return std::unexpected(opened.error());
@@ -115,8 +117,7 @@ Result<DiffResult> diff(const DiffOptions& options, const OnDifference& on_diffe
   DiffResult result;
   result.a = sides.name_a();
   result.b = sides.name_b();
-  engine::DiffRun run(sides.a(), *map_a, sides.b(), *map_b,
-                      {.db = options.db, .match = options.match}, on_difference);
+  engine::DiffRun run(sides.a(), *map_a, sides.b(), *map_b, *chooser, on_difference);
   if (auto compared = run.run(result, meter, job); !compared)
     return std::unexpected(compared.error());
   result.seconds = meter.seconds();

@@ -8,15 +8,11 @@
 
 #include "engine/canonical_rdb.h"
 #include "engine/errors.h"
-#include "engine/glob.h"
+#include "engine/run_choice.h"
 #include "rdb/escape.h"
 
 namespace sluice::engine {
 namespace {
-
-ChunkRange runs_of(const CanonicalMap& map, std::optional<std::uint64_t> db) {
-  return db ? map.runs_of(*db) : map.runs();
-}
 
 /// What two runs with the same records have in common.
 using RunName = std::pair<std::uint32_t, storage::IdentityHalf>;
@@ -25,11 +21,12 @@ RunName name_of(const storage::Backup& stored, const CanonicalMap& map, std::uin
   return {map.run(run).db, stored.chunks[run].identity};
 }
 
-/// By position in `runs`: the runs that the other backup has too. They hold the same keys, so both
+/// By position in the runs: those that the other backup has too. They hold the same keys, so both
 /// cursors come to stand before them at the same time.
-std::vector<bool> shared_runs(const PlaceBackup& place, const CanonicalMap& map, ChunkRange runs,
-                              const PlaceBackup& other, const CanonicalMap& other_map,
-                              ChunkRange other_runs) {
+std::vector<bool> shared_runs(const PlaceBackup& place, const CanonicalMap& map,
+                              const PlaceBackup& other, const CanonicalMap& other_map) {
+  const ChunkRange runs = map.runs();
+  const ChunkRange other_runs = other_map.runs();
   std::set<RunName> names;
   for (std::uint32_t i = other_runs.first; i < other_runs.end; ++i)
     names.insert(name_of(other.backup.stored, other_map, i));
@@ -52,18 +49,31 @@ std::uint64_t raw_bytes(const PlaceBackup& place, ChunkRange runs) {
   return bytes;
 }
 
+/// What will most likely not be read: runs that both have, and those without a chosen key.
+std::vector<bool> passed(std::vector<bool> chosen, const std::vector<bool>& shared) {
+  chosen.flip();
+  for (std::size_t i = 0; i < shared.size(); ++i) chosen[i] = chosen[i] || shared[i];
+  return chosen;
+}
+
+std::vector<bool> chosen_runs(const PlaceBackup& place, const CanonicalMap& map,
+                              const KeyChooser& chooser) {
+  return choose_runs(map, place.backup.manifest.by_slot(), chooser);
+}
+
 std::string text_of(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace
 
-DiffRun::Side::Side(const PlaceBackup& place, const CanonicalMap& its_map, const Filter& filter,
-                    std::vector<bool> shared)
+DiffRun::Side::Side(const PlaceBackup& place, const CanonicalMap& its_map,
+                    std::vector<bool> its_chosen, const std::vector<bool>& shared)
     : map(its_map),
+      chosen(std::move(its_chosen)),
       chunks(*place.repository, place.backup.stored),
       view(map, header_of(place.backup.manifest), place.backup.manifest.by_slot(), chunks),
-      cursor(*place.repository, place.backup, map, runs_of(map, filter.db), std::move(shared)) {}
+      cursor(*place.repository, place.backup, map, map.runs(), passed(chosen, shared)) {}
 
 std::span<const std::byte> DiffRun::Side::label() const {
   return cursor.before_run() ? map.label(cursor.ordinal()) : cursor.record().key;
@@ -74,30 +84,41 @@ bool DiffRun::Side::needs_reading() const {
   return !cursor.done() && cursor.before_run() && is_cut(map.label(cursor.ordinal()));
 }
 
+bool DiffRun::Side::needs_passing() const {
+  return !cursor.done() && cursor.before_run() && !chosen[cursor.ordinal() - map.runs().first];
+}
+
+bool DiffRun::Side::is_chosen(const KeyChooser& chooser) const {
+  const rdb::ValueType* const type = view.type_of(cursor.record());
+  if (type == nullptr) return true;  // for others to say what is wrong with it
+  return chooser.takes(cursor.db(), view.key_of(cursor.record()), type->logical);
+}
+
 DiffRun::DiffRun(const PlaceBackup& a, const CanonicalMap& map_a, const PlaceBackup& b,
-                 const CanonicalMap& map_b, Filter filter, const OnDifference& on_difference)
-    : filter_(std::move(filter)),
+                 const CanonicalMap& map_b, const KeyChooser& chooser,
+                 const OnDifference& on_difference)
+    : chooser_(chooser),
       on_difference_(on_difference),
       same_repository_(is_same_repository(a, b)),
       place_a_(a),
       place_b_(b),
-      a_(a, map_a, filter_, skips() ? shared_with(a, map_a, b, map_b) : std::vector<bool>()),
-      b_(b, map_b, filter_, skips() ? shared_with(b, map_b, a, map_a) : std::vector<bool>()) {}
+      a_(a, map_a, chosen_runs(a, map_a, chooser),
+         skips() ? shared_with(a, map_a, b, map_b) : std::vector<bool>()),
+      b_(b, map_b, chosen_runs(b, map_b, chooser),
+         skips() ? shared_with(b, map_b, a, map_a) : std::vector<bool>()) {}
 
 std::vector<bool> DiffRun::shared_with(const PlaceBackup& place, const CanonicalMap& map,
                                        const PlaceBackup& other,
                                        const CanonicalMap& other_map) const {
-  return shared_runs(place, map, runs_of(map, filter_.db), other, other_map,
-                     runs_of(other_map, filter_.db));
+  return shared_runs(place, map, other, other_map);
 }
 
 /// The keys of a run that is not read cannot be matched, hence not counted.
-bool DiffRun::skips() const { return same_repository_ && filter_.match.empty(); }
+bool DiffRun::skips() const { return same_repository_ && chooser_.by_database_alone(); }
 
 Result<void> DiffRun::run(DiffResult& result, ProgressMeter& meter, const JobContext& job) {
   meter.set_phase("comparing");
-  meter.set_total(raw_bytes(place_a_, runs_of(a_.map, filter_.db)) +
-                  raw_bytes(place_b_, runs_of(b_.map, filter_.db)));
+  meter.set_total(raw_bytes(place_a_, a_.map.runs()) + raw_bytes(place_b_, b_.map.runs()));
   while (!a_.cursor.done() || !b_.cursor.done()) {
     if (job.stop.stop_requested()) return std::unexpected(cancelled());
     if (auto stepped = step(result); !stepped) return stepped;
@@ -123,6 +144,15 @@ std::strong_ordering DiffRun::order() const {
 }
 
 Result<void> DiffRun::step(DiffResult& result) {
+  if (a_.needs_passing()) {
+    ++result.runs_skipped;
+    a_.cursor.pass();
+    return {};
+  }
+  if (b_.needs_passing()) {
+    b_.cursor.pass();
+    return {};
+  }
   if (at_shared_runs()) {
     result.same += a_.map.run(a_.cursor.ordinal()).records;
     ++result.runs_skipped;
@@ -139,12 +169,6 @@ Result<void> DiffRun::step(DiffResult& result) {
   if (which < 0) return tell_one(a_, KeyDifference::Change::only_a, result.only_a);
   if (which > 0) return tell_one(b_, KeyDifference::Change::only_b, result.only_b);
   return tell_both(result);
-}
-
-bool DiffRun::wanted(const Side& side) const {
-  if (filter_.match.empty()) return true;
-  const auto key = side.view.key_of(side.cursor.record());
-  return matches_glob(filter_.match, {reinterpret_cast<const char*>(key.data()), key.size()});
 }
 
 KeyDifference DiffRun::about(const Side& side) const {
@@ -164,7 +188,7 @@ Result<void> DiffRun::tell(const KeyDifference& difference) const {
 }
 
 Result<void> DiffRun::tell_one(Side& side, KeyDifference::Change change, std::uint64_t& count) {
-  if (wanted(side)) {
+  if (side.is_chosen(chooser_)) {
     ++count;
     const Record& record = side.cursor.record();
     auto type = side.view.type_name(record);
@@ -183,7 +207,7 @@ Result<void> DiffRun::tell_one(Side& side, KeyDifference::Change change, std::ui
 Result<void> DiffRun::tell_both(DiffResult& result) {
   const Record& a = a_.cursor.record();
   const Record& b = b_.cursor.record();
-  if (wanted(a_)) {
+  if (a_.is_chosen(chooser_) || b_.is_chosen(chooser_)) {
     const auto change = compare_records(a_.cursor.db(), a_.view, a, b_.view, b, same_repository_);
     if (!change) return std::unexpected(change.error());
     ++(change->any() ? result.different : result.same);

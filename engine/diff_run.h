@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/canonical_map.h"
+#include "engine/key_chooser.h"
 #include "engine/place.h"
 #include "engine/progress_meter.h"
 #include "engine/record_diff.h"
@@ -25,25 +26,21 @@ namespace sluice::engine {
 /// Threads:  one at a time. Lifetime: what it is made of must outlive it.
 class DiffRun {
  public:
-  /// Which keys are compared; counts are of these.
-  struct Filter {
-    std::optional<std::uint64_t> db;
-    std::string match;
-  };
-
-  /// `map_a` and `map_b` are of the backups.
+  /// `map_a` and `map_b` are of the backups; counts are of the keys that `chooser` takes.
   DiffRun(const PlaceBackup& a, const CanonicalMap& map_a, const PlaceBackup& b,
-          const CanonicalMap& map_b, Filter filter, const OnDifference& on_difference);
+          const CanonicalMap& map_b, const KeyChooser& chooser, const OnDifference& on_difference);
 
   /// Counts into `result`. Errors: a run that cannot be read, "stopped", "cancelled".
   [[nodiscard]] Result<void> run(DiffResult& result, ProgressMeter& meter, const JobContext& job);
 
  private:
   struct Side {
-    Side(const PlaceBackup& place, const CanonicalMap& its_map, const Filter& filter,
-         std::vector<bool> shared);
+    /// `chosen`: runs that may hold a chosen key; `shared`: runs that both have.
+    Side(const PlaceBackup& place, const CanonicalMap& its_map, std::vector<bool> its_chosen,
+         const std::vector<bool>& shared);
 
     const CanonicalMap& map;
+    std::vector<bool> chosen;
     SideReader chunks;
     RecordView view;
     RunCursor cursor;
@@ -51,6 +48,9 @@ class DiffRun {
     /// Where it stands: the first key of a run that is not read yet is in its label.
     [[nodiscard]] std::span<const std::byte> label() const;
     [[nodiscard]] bool needs_reading() const;
+    [[nodiscard]] bool needs_passing() const;
+    /// Whether the record where it stands is chosen.
+    [[nodiscard]] bool is_chosen(const KeyChooser& chooser) const;
   };
 
   [[nodiscard]] bool skips() const;
@@ -63,11 +63,10 @@ class DiffRun {
   [[nodiscard]] Result<void> tell_one(Side& side, KeyDifference::Change change,
                                       std::uint64_t& count);
   [[nodiscard]] Result<void> tell_both(DiffResult& result);
-  [[nodiscard]] bool wanted(const Side& side) const;
   [[nodiscard]] KeyDifference about(const Side& side) const;
   [[nodiscard]] Result<void> tell(const KeyDifference& difference) const;
 
-  Filter filter_;
+  const KeyChooser& chooser_;
   const OnDifference& on_difference_;
   bool same_repository_;
   const PlaceBackup& place_a_;

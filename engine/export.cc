@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "engine/chosen_place.h"
 #include "engine/csv_format.h"
 #include "engine/errors.h"
 #include "engine/export_stream.h"
@@ -14,7 +15,6 @@
 #include "engine/output_file.h"
 #include "engine/place.h"
 #include "engine/resp_format.h"
-#include "rdb/parser.h"
 
 namespace sluice {
 namespace {
@@ -67,14 +67,16 @@ Error reason(const engine::OutputFile& file, const engine::ExportStream& stream,
 }  // namespace
 
 Result<ExportResult> export_place(const ExportOptions& options, const JobContext& job) {
+  const auto chooser = engine::KeyChooser::make(options.keys);
+  if (!chooser) return std::unexpected(chooser.error());
   auto file = engine::OutputFile::open(options.output);
   if (!file) return std::unexpected(file.error());
   engine::ProgressMeter meter(job);
   engine::OutputBuffer out(output_bytes, [&](auto bytes) { return (*file)->write(bytes); });
   const auto format = make_format(options.format, out);
   engine::ExportStream stream(*format, out, name_of(options.place));
-  rdb::Parser parser(stream);
-  const auto facts = engine::read_place(options.place, parser, meter, job);
+  engine::ChosenPlace place(*chooser, options.functions, stream);
+  const auto facts = place.read(options.place, meter, job);
   if (!facts) return std::unexpected(reason(**file, stream, facts.error()));
   out.flush();
   if (auto committed = (*file)->commit(); !committed) return std::unexpected(committed.error());
@@ -87,7 +89,10 @@ Result<ExportResult> export_place(const ExportOptions& options, const JobContext
   result.keys = stream.keys();
   result.types = stream.types();
   result.functions = stream.functions();
-  result.raw_bytes = parser.offset();
+  result.filtered = place.filtered();
+  result.unread = place.unread();
+  result.runs_skipped = place.runs_skipped();
+  result.raw_bytes = place.raw_bytes();
   result.bytes = out.size();
   result.seconds = meter.seconds();
   return result;
@@ -99,6 +104,9 @@ std::string to_json(const ExportResult& result) {
                                                     {"output", result.output},
                                                     {"keys", result.keys},
                                                     {"types", engine::json_counts(result.types)},
+                                                    {"filtered", result.filtered},
+                                                    {"unread", result.unread},
+                                                    {"runs_skipped", result.runs_skipped},
                                                     {"functions", result.functions},
                                                     {"raw_bytes", result.raw_bytes},
                                                     {"bytes", result.bytes},

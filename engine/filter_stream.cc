@@ -36,7 +36,7 @@ bool FilterStream::on_header(const rdb::Header& header) {
 bool FilterStream::on_aux(std::span<const std::byte> key, std::span<const std::byte> value) {
   StreamFacts::on_aux(key, value);
   const std::string_view name(reinterpret_cast<const char*>(key.data()), key.size());
-  if (name == "lua" && !filter_.takes_functions()) return true;  // a cached script
+  if (name == "lua" && !takes_functions()) return true;  // a cached script
   return next_.on_aux(key, value);
 }
 
@@ -46,12 +46,12 @@ bool FilterStream::on_database(std::uint64_t db) {
 
 bool FilterStream::on_function(std::span<const std::byte> source) {
   StreamFacts::on_function(source);
-  return !filter_.takes_functions() || next_.on_function(source);
+  return !takes_functions() || next_.on_function(source);
 }
 
 bool FilterStream::on_module_aux(std::uint64_t module_id, std::uint64_t when) {
   StreamFacts::on_module_aux(module_id, when);
-  return !filter_.takes_functions() || next_.on_module_aux(module_id, when);
+  return !takes_functions() || next_.on_module_aux(module_id, when);
 }
 
 bool FilterStream::on_end(const rdb::Trailer& trailer) {
@@ -70,8 +70,9 @@ bool FilterStream::know_change() {
   const auto saved = told ? told : clock_.saved_ms;
   const bool shifts = filter_.ttl == TtlMode::shift;
   if (shifts && !filter_.shift_ms && !saved) {
-    return fail("nothing says when the data were saved, hence how much time has passed since: say "
-                "it with --ttl shift=DURATION");
+    return fail(
+        "nothing says when the data were saved, hence how much time has passed since: say "
+        "it with --ttl shift=DURATION");
   }
   change_.emplace();
   if (saved) change_->snapshot_ms = *saved;

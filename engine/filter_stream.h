@@ -45,6 +45,7 @@ class FilterStream final : public StreamFacts {
     std::optional<std::int64_t> saved_ms = {};
   };
 
+  /// `chooser` decides in the place of filter.keys.
   FilterStream(const Filter& filter, const KeyChooser& chooser, Clock clock, rdb::Handler& next,
                FilterTally& tally);
 
@@ -75,6 +76,9 @@ class FilterStream final : public StreamFacts {
     edited,  ///< Handed on in parts, changed.
   };
 
+  [[nodiscard]] bool takes_functions() const noexcept {
+    return filter_.functions || chooser_.takes_all();
+  }
   [[nodiscard]] std::uint64_t target_db(std::uint64_t db) const;
   [[nodiscard]] bool know_change();
   [[nodiscard]] std::optional<std::int64_t> changed(std::optional<std::int64_t> at_ms) const;

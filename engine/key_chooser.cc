@@ -73,8 +73,7 @@ bool KeyMatcher::is_name(std::span<const std::byte> key) const {
   const auto is_glob = [name](const std::string& glob) { return matches_glob(glob, name); };
   const auto is_found = [name](const NameRegex& regex) { return regex.found_in(name); };
   if (!names_.empty() && names_.contains(std::string(name))) return true;
-  return std::ranges::any_of(conditions_.globs, is_glob) ||
-         std::ranges::any_of(regexes_, is_found);
+  return std::ranges::any_of(conditions_.globs, is_glob) || std::ranges::any_of(regexes_, is_found);
 }
 
 bool KeyMatcher::is_slot(std::span<const std::byte> key) const noexcept {

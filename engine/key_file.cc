@@ -4,16 +4,14 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
-#include <iostream>
 #include <optional>
 
 namespace sluice::engine {
 namespace {
 
 Error bad_file(const std::string& path, const std::string& why) {
-  return {.stage = Stage::usage,
-          .code = "bad_key_file",
-          .message = "key file " + path + ": " + why};
+  return {
+      .stage = Stage::usage, .code = "bad_key_file", .message = "key file " + path + ": " + why};
 }
 
 int hex_digit(char letter) noexcept {
@@ -61,8 +59,8 @@ Result<void> read_key_file(const std::string& path, std::unordered_set<std::stri
     if (line.empty()) continue;
     auto name = name_of(line);
     if (!name) {
-      return std::unexpected(bad_file(path, "line " + std::to_string(number) +
-                                                ": \\ has to be followed by \\, \" or xHH"));
+      return std::unexpected(bad_file(
+          path, "line " + std::to_string(number) + ": \\ has to be followed by \\, \" or xHH"));
     }
     names.insert(*std::move(name));
   }

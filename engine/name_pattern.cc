@@ -14,8 +14,8 @@ constexpr std::string_view regex_marks = "|()[]{}^$.*+?\\";
 Error bad_regex(std::string_view regex, std::string_view why) {
   return {.stage = Stage::usage,
           .code = "bad_option",
-          .message = "regex \"" + rdb::escape(std::as_bytes(std::span(regex))) + "\": " +
-                     rdb::escape(std::as_bytes(std::span(why)))};
+          .message = "regex \"" + rdb::escape(std::as_bytes(std::span(regex))) +
+                     "\": " + rdb::escape(std::as_bytes(std::span(why)))};
 }
 
 bool is_word(char letter) noexcept {

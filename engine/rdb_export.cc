@@ -8,6 +8,7 @@
 
 #include "engine/backup_stream.h"
 #include "engine/canonical_rdb.h"
+#include "engine/chosen_place.h"
 #include "engine/conversion_loss.h"
 #include "engine/errors.h"
 #include "engine/json.h"
@@ -84,40 +85,46 @@ Result<void> copy(const engine::PlaceBackup& place, engine::OutputFile& file,
 }
 
 /// Writes what `read` has a parser parse in another version, or in that of the stream.
-Result<void> convert(const std::optional<Header>& target, engine::OutputFile& file,
+Result<void> convert(const RdbExportOptions& options, const engine::KeyChooser& chooser,
+                     const std::optional<Header>& target, engine::OutputFile& file,
                      RdbExportResult& result,
-                     const std::function<Result<void>(rdb::Parser&)>& read) {
+                     const std::function<Result<void>(engine::ChosenPlace&)>& read) {
   engine::RdbExportStream stream(target, file, [&](const rdb::ConversionLoss& loss) {
     ++result.loss_count;
     if (result.losses.size() < RdbExportResult::losses_max)
       result.losses.push_back(engine::describe(loss));
   });
-  rdb::Parser parser(stream);
-  if (auto done = read(parser); !done)
-    return std::unexpected(stream.error().value_or(done.error()));
+  engine::ChosenPlace place(chooser, options.functions, stream);
+  if (auto done = read(place); !done) return std::unexpected(stream.error().value_or(done.error()));
   take_counts(result, stream);
-  result.raw_bytes = parser.offset();
+  result.filtered = place.filtered();
+  result.unread = place.unread();
+  result.runs_skipped = place.runs_skipped();
+  result.raw_bytes = place.raw_bytes();
   return {};
 }
 
 Result<void> write(const RdbExportOptions& options, const std::optional<Header>& target,
                    engine::OutputFile& file, engine::ProgressMeter& meter, const JobContext& job,
                    RdbExportResult& result) {
+  const auto chooser = engine::KeyChooser::make(options.keys);
+  if (!chooser) return std::unexpected(chooser.error());
   if (!engine::is_backup(options.place)) {
-    return convert(target, file, result, [&](rdb::Parser& parser) -> Result<void> {
-      const auto facts = engine::read_place(options.place, parser, meter, job);
+    const auto read = [&](engine::ChosenPlace& place) -> Result<void> {
+      const auto facts = place.read(options.place, meter, job);
       if (!facts) return std::unexpected(facts.error());
       result.place = facts->source.uri;
       return {};
-    });
+    };
+    return convert(options, *chooser, target, file, result, read);
   }
   const auto place = engine::open_place(options.place);
   if (!place) return std::unexpected(place.error());
   result.place = options.place.name;
-  if (is_wanted(target, place->backup.manifest)) return copy(*place, file, meter, job, result);
-  return convert(target, file, result, [&](rdb::Parser& parser) {
-    return engine::read_place(*place, parser, meter, job);
-  });
+  if (chooser->takes_all() && is_wanted(target, place->backup.manifest))
+    return copy(*place, file, meter, job, result);
+  return convert(options, *chooser, target, file, result,
+                 [&](engine::ChosenPlace& chosen) { return chosen.read(*place, meter, job); });
 }
 
 }  // namespace
@@ -148,6 +155,9 @@ std::string to_json(const RdbExportResult& result) {
                                       {"written", result.written},
                                       {"transcoded", result.transcoded},
                                       {"types", engine::json_counts(result.types)},
+                                      {"filtered", result.filtered},
+                                      {"unread", result.unread},
+                                      {"runs_skipped", result.runs_skipped},
                                       {"functions", result.functions},
                                       {"lru_lfu_dropped", result.lru_lfu_dropped},
                                       {"scripts_dropped", result.scripts_dropped},

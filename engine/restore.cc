@@ -13,8 +13,11 @@
 #include "engine/facts_tap.h"
 #include "engine/io_thread.h"
 #include "engine/json.h"
+#include "engine/plan_json.h"
 #include "engine/progress_meter.h"
 #include "engine/repository_access.h"
+#include "engine/restore_filter.h"
+#include "engine/restore_plan.h"
 #include "engine/restore_proof.h"
 #include "engine/restore_stream.h"
 #include "engine/restore_target.h"
@@ -31,7 +34,9 @@ Result<engine::ReadyTarget> prepare_target(engine::IoThread& io, const engine::S
   if (!target) {
     return std::unexpected(engine::from_net(target.error(), engine::Role::target, link.display));
   }
-  if (options.flush) {
+  if (options.flush && options.dry_run) {
+    target->keys = 0;
+  } else if (options.flush) {
     const auto flushed = io.run(engine::flush_target(*target->connection, link), job.stop);
     if (!flushed) {
       Error error = engine::from_net(flushed.error(), engine::Role::target, link.display);
@@ -55,8 +60,9 @@ Result<engine::ReadyTarget> prepare_target(engine::IoThread& io, const engine::S
 class RestoreRun {
  public:
   RestoreRun(const storage::Repository& repository, const engine::OpenBackup& backup,
-             const RestoreOptions& options, const engine::ServerLink& link,
-             engine::ReadyTarget target, engine::IoThread& io, const JobContext& job)
+             const RestoreOptions& options, const engine::KeyChooser& chooser,
+             const engine::ServerLink& link, engine::ReadyTarget target, engine::IoThread& io,
+             const JobContext& job)
       : repository_(repository),
         backup_(backup),
         link_(link),
@@ -70,14 +76,15 @@ class RestoreRun {
         lanes_(io, connect(), ledger_, lane_options(), job.stop),
         stream_(stream_options(), ledger_, lanes_.outlet(), written_.get()) {
     if (format_) convert_.emplace(*format_, stream_, [this](const auto& loss) { on_loss(loss); });
+    filter_.emplace(options.filter, chooser, backup, first_stage(), tally_);
   }
 
   void run(engine::ProgressMeter& meter, RestoreResult& result) {
-    engine::FactsTap facts(first_stage());
+    engine::FactsTap facts(filter_->entry());
     rdb::Parser parser(facts);
     meter.set_phase("restoring");
     meter.set_total(backup_.manifest.raw_bytes);
-    auto read = engine::read_back(repository_, backup_, parser, job_, [&]() -> Result<void> {
+    auto read = filter_->read(repository_, parser, job_, [&]() -> Result<void> {
       meter.update(parser.offset(), ledger_.written());
       return {};
     });
@@ -93,6 +100,7 @@ class RestoreRun {
     ledger_.report(result);
     result.losses = std::move(losses_);
     result.loss_count = loss_count_;
+    filter_->report(result);
     if (!result.interrupted) prove(meter, result);
     if (!result.interrupted && !result.verified.value_or(false)) note_missing(result);
     if (!result.interrupted && !result.total.balanced()) {
@@ -215,6 +223,7 @@ class RestoreRun {
   }
 
   void add_differences(const engine::StreamFacts& facts, RestoreResult& result) {
+    if (!filter_->reads_all()) return;
     const auto differences = engine::differences(backup_.manifest, facts);
     if (differences.empty()) return;
     result.interrupted =
@@ -240,6 +249,8 @@ class RestoreRun {
   engine::TargetLanes lanes_;
   engine::RestoreStream stream_;
   std::optional<engine::ConvertStage> convert_;
+  engine::LedgerTally tally_{ledger_};
+  std::optional<engine::RestoreFilter> filter_;
 };
 
 void add_notes(const engine::Manifest& manifest, RestoreResult& result) {
@@ -257,6 +268,8 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
   engine::ProgressMeter meter(job);
   const auto link = engine::make_link(options.target);
   if (!link) return std::unexpected(link.error());
+  const auto chooser = engine::KeyChooser::make(options.filter.keys);
+  if (!chooser) return std::unexpected(chooser.error());
   auto repository = engine::open_repository(options.repository, false, options.io);
   if (!repository) return std::unexpected(repository.error());
   const auto key = engine::resolve(**repository, options.backup);
@@ -264,6 +277,11 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
   const auto backup = engine::open_backup(**repository, *key);
   if (!backup) return std::unexpected(backup.error());
 
+  if (auto fits =
+          engine::check_mapping(options.filter, *chooser, backup->manifest, options.on_conflict);
+      !fits) {
+    return std::unexpected(fits.error());
+  }
   // Before anything of the target is touched: can the backup be read at all?
   if (auto readable = engine::probe(**repository, *backup); !readable) {
     return std::unexpected(readable.error());
@@ -279,7 +297,13 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
   result.backup = key->id;
   result.instance = key->instance;
   result.target = link->display;
-  RestoreRun run(**repository, *backup, options, *link, std::move(*target), io, job);
+  if (options.dry_run) {
+    auto planned = engine::plan_restore(**repository, *backup, *chooser, options, *link, *target,
+                                        io, meter, job, result);
+    if (!planned) return std::unexpected(planned.error());
+    return result;
+  }
+  RestoreRun run(**repository, *backup, options, *chooser, *link, std::move(*target), io, job);
   run.run(meter, result);
   add_notes(backup->manifest, result);
   result.seconds = meter.seconds();
@@ -317,6 +341,12 @@ std::string to_json(const RestoreResult& result) {
   object["by_type"] = std::move(by_type);
   object["functions"] = result.functions;
   object["functions_failed"] = result.functions_failed;
+  object["unread"] = result.unread;
+  object["runs_skipped"] = result.runs_skipped;
+  object["chunks_read"] = result.chunks_read;
+  object["dry_run"] = result.plan.has_value();
+  object["plan"] =
+      result.plan ? json::value(engine::json_plan(*result.plan)) : json::value(nullptr);
   object["raw_bytes"] = result.raw_bytes;
   json::array failures;
   for (const RestoreFailure& failure : result.failures) {

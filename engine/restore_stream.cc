@@ -88,6 +88,13 @@ std::uint64_t RestoreStream::take_long_value_bytes() {
   return listed ? list[next_long_value_].value_bytes : 0;
 }
 
+// Two databases of the source may be one here: keys of the second are not to overtake those of the
+// first that have their names.
+bool RestoreStream::on_database(std::uint64_t /*db*/) {
+  db_.reset();
+  return true;
+}
+
 bool RestoreStream::on_record_begin(const rdb::RecordHeader& record) {
   StreamFacts::on_record_begin(record);
   ledger_.count_read(record.type->logical);

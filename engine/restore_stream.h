@@ -55,6 +55,7 @@ class RestoreStream final : public StreamFacts {
 
   bool on_aux(std::span<const std::byte> key, std::span<const std::byte> value) override;
   bool on_function(std::span<const std::byte> source) override;
+  bool on_database(std::uint64_t db) override;
   bool on_record_begin(const rdb::RecordHeader& record) override;
   bool on_value_part(std::span<const std::byte> part) override;
   bool on_record_end(std::uint64_t offset) override;

@@ -138,9 +138,8 @@ std::vector<bool> choose_runs(const CanonicalMap& map, bool by_slot, const KeyCh
   chosen.reserve(map.runs().size());
   for (std::uint32_t run = map.runs().first; run < map.runs().end; ++run) {
     const Range range = range_of_run(map, run);
-    chosen.push_back(chooser.takes_database(map.run(run).db) &&
-                     (!by_slot || slots.any_in(range)) && (!names || names->touches(range)) &&
-                     !others.covers(range));
+    chosen.push_back(chooser.takes_database(map.run(run).db) && (!by_slot || slots.any_in(range)) &&
+                     (!names || names->touches(range)) && !others.covers(range));
   }
   return chosen;
 }

@@ -28,7 +28,8 @@ std::size_t len_bytes(std::uint8_t first) noexcept {
 
 std::uint64_t len_value(std::span<const std::byte> token) noexcept {
   std::uint64_t value = token.size() <= 2 ? std::to_integer<std::uint64_t>(token[0]) & 0x3F : 0;
-  for (const std::byte byte : token.subspan(1)) value = value << 8 | std::to_integer<unsigned>(byte);
+  for (const std::byte byte : token.subspan(1))
+    value = value << 8 | std::to_integer<unsigned>(byte);
   return value;
 }
 
@@ -282,7 +283,8 @@ auto FieldExpiryEditor::edit_listpack(const ValueType& type, const ExpiryChange&
   }
   const auto string = read_string(value);
   if (!string) return std::unexpected("no string where its listpack must be");
-  if (string->head.plain_bytes > plain_bytes_max) return std::unexpected("its listpack is too long");
+  if (string->head.plain_bytes > plain_bytes_max)
+    return std::unexpected("its listpack is too long");
   std::vector<std::byte> plain(string->stored.begin(), string->stored.end());
   const bool is_compressed = string->head.form == StringForm::lzf;
   if (is_compressed) {

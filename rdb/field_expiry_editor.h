@@ -76,7 +76,9 @@ class FieldExpiryEditor {
   Step edit_fixed(Part part);
   Step pass_string();
   Step pass_string_head();
-  void put(std::span<const std::byte> bytes) { out_.insert(out_.end(), bytes.begin(), bytes.end()); }
+  void put(std::span<const std::byte> bytes) {
+    out_.insert(out_.end(), bytes.begin(), bytes.end());
+  }
 
   ExpiryChange change_;
   ByteCursor cursor_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cli.h"
+#include "filter_options.h"
 #include "server_options.h"
 #include "signals.h"
 #include "sluice/catalog.h"
@@ -21,8 +22,7 @@ namespace {
 struct Options {
   std::string a;
   std::string b;
-  std::optional<std::uint64_t> db;
-  std::string match;
+  FilterOptions filter;
   bool summary = false;
   ServerOptions server;
 };
@@ -79,14 +79,17 @@ void print(const DiffResult& result) {
       {"only in a", human_count(result.only_a)},
       {"only in b", human_count(result.only_b)},
       {"different", human_count(result.different)},
-      {"unread", fmt::format("{} run(s) of keys that both have", human_count(result.runs_skipped))},
+      {"unread", fmt::format("{} run(s) of keys that both have, or that are not chosen",
+                             human_count(result.runs_skipped))},
       {"time", human_seconds(result.seconds)},
   });
 }
 
 int run(const Options& options, const Globals& globals) {
   const std::stop_token stop = stop_on_signals();
-  DiffOptions job{.a = {}, .b = {}, .db = options.db, .match = options.match};
+  auto filter = to_filter(options.filter);
+  if (!filter) return report(filter.error(), globals);
+  DiffOptions job{.a = {}, .b = {}, .keys = std::move(filter->keys)};
   for (auto [name, place] : {std::pair(&options.a, &job.a), std::pair(&options.b, &job.b)}) {
     auto made = make_place(*name, options.server, globals);
     if (!made) return report(made.error(), globals);
@@ -121,9 +124,7 @@ Verb add_diff(CLI::App& app, const Globals& globals) {
   app.add_option("A", options->a, "Backup, RDB file (- for stdin) or URI of a live server")
       ->required();
   app.add_option("B", options->b, "What it is compared with")->required();
-  app.add_option("--db", options->db, "Only this database")->type_name("N");
-  app.add_option("--match", options->match, "Only keys that match, as KEYS has it")
-      ->type_name("GLOB");
+  add_choosing_options(app, options->filter);
   app.add_flag("--summary", options->summary, "Only how many keys differ, not which");
   add_server_options(app, options->server, "source");
   return [options, &globals] { return run(*options, globals); };

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "cli.h"
+#include "filter_options.h"
 #include "server_options.h"
 #include "signals.h"
 #include "sluice/export.h"
@@ -26,6 +27,7 @@ struct Options {
   Format format = Format::jsonl;
   std::optional<unsigned> rdb_version;
   std::string output = "-";
+  FilterOptions filter;
   ServerOptions server;
 };
 
@@ -36,6 +38,8 @@ void print(const ExportResult& result) {
        fmt::format("{} ({}, {})", result.output, result.format, human_bytes(result.bytes))},
       {"keys", human_count(result.keys)},
       {"types", human_types(result.types)},
+      {"not chosen", fmt::format("{} read, {} not even read", human_count(result.filtered),
+                                 human_count(result.unread))},
       {"RDB", human_bytes(result.raw_bytes)},
       {"time", human_seconds(result.seconds)},
   });
@@ -49,6 +53,8 @@ void print(const RdbExportResult& result) {
       {"keys", fmt::format("{} of {}, {} in another encoding", human_count(result.written),
                            human_count(result.keys), human_count(result.transcoded))},
       {"types", human_types(result.types)},
+      {"not chosen", fmt::format("{} read, {} not even read", human_count(result.filtered),
+                                 human_count(result.unread))},
       {"RDB", human_bytes(result.raw_bytes)},
       {"time", human_seconds(result.seconds)},
   });
@@ -89,39 +95,56 @@ int tell(const Result<Outcome>& result, const Options& options, const Globals& g
   return exit_code_of(*result);
 }
 
-Result<ExportResult> export_text(const Options& options, Place place, const JobContext& job) {
+Result<ExportResult> export_text(const Options& options, Place place, KeyChoice keys,
+                                 const JobContext& job) {
   constexpr std::array formats{TextFormat::jsonl, TextFormat::resp, TextFormat::csv};
   const TextFormat format = formats[static_cast<std::size_t>(options.format)];
-  return export_place({.place = std::move(place), .format = format, .output = options.output}, job);
+  return export_place({.place = std::move(place),
+                       .format = format,
+                       .output = options.output,
+                       .keys = std::move(keys),
+                       .functions = options.filter.functions},
+                      job);
 }
 
-Result<RdbExportResult> export_to_rdb(const Options& options, Place place, const JobContext& job) {
-  return export_rdb(
-      {.place = std::move(place), .rdb_version = options.rdb_version, .output = options.output},
-      job);
+Result<RdbExportResult> export_to_rdb(const Options& options, Place place, KeyChoice keys,
+                                      const JobContext& job) {
+  return export_rdb({.place = std::move(place),
+                     .rdb_version = options.rdb_version,
+                     .output = options.output,
+                     .keys = std::move(keys),
+                     .functions = options.filter.functions},
+                    job);
 }
 
 /// Runs the job; what is left of its progress on the screen is gone when this returns.
 template <class Export>
-auto watched(const Export& do_export, const Options& options, Place place, const Globals& globals) {
+auto watched(const Export& do_export, const Options& options, Place place, KeyChoice keys,
+             const Globals& globals) {
   const std::stop_token stop = stop_on_signals();
   TerminalObserver observer(globals.quiet);
-  return do_export(options, std::move(place), {.observer = &observer, .stop = stop});
+  return do_export(options, std::move(place), std::move(keys),
+                   {.observer = &observer, .stop = stop});
 }
 
 int run(const Options& options, const Globals& globals) {
   auto place = make_place(options.place, options.server, globals);
   if (!place) return report(place.error(), globals);
+  auto filter = to_filter(options.filter);
+  if (!filter) return report(filter.error(), globals);
   if (options.format != Format::rdb) {
     if (!options.rdb_version) {
-      return tell(watched(export_text, options, std::move(*place), globals), options, globals);
+      return tell(
+          watched(export_text, options, std::move(*place), std::move(filter->keys), globals),
+          options, globals);
     }
     const Error error{.stage = Stage::usage,
                       .code = "bad_option",
                       .message = "--rdb-version goes with --format rdb"};
     return report(error, globals);
   }
-  const auto result = watched(export_to_rdb, options, std::move(*place), globals);
+  const auto result =
+      watched(export_to_rdb, options, std::move(*place), std::move(filter->keys), globals);
   if (result && !globals.json && !globals.quiet) tell_losses(*result);
   return tell(result, options, globals);
 }
@@ -147,6 +170,8 @@ Verb add_export(CLI::App& app, const Globals& globals) {
   app.add_option("-o,--output", options->output, "File to write, - for stdout")
       ->type_name("FILE")
       ->capture_default_str();
+  add_choosing_options(app, options->filter);
+  add_functions_option(app, options->filter);
   add_server_options(app, options->server, "source");
   return [options, &globals] { return run(*options, globals); };
 }

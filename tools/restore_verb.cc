@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli.h"
+#include "filter_options.h"
 #include "server_options.h"
 #include "signals.h"
 #include "sluice/restore.h"
@@ -26,6 +27,8 @@ struct Options {
   bool yes = false;
   bool verify = false;
   bool no_verify = false;
+  bool dry_run = false;
+  FilterOptions filter;
   ServerOptions server;
 };
 
@@ -49,7 +52,7 @@ Proof proof(const Options& options) {
 
 /// Asks on the terminal; without one, --yes is needed.
 bool may_flush(const Options& options) {
-  if (!options.flush || options.yes) return true;
+  if (!options.flush || options.yes || options.dry_run) return true;
   if (isatty(STDIN_FILENO) == 0) return false;
   fmt::print(stderr,
              "Delete every key of all databases of the target, and its functions? Type yes: ");
@@ -57,17 +60,40 @@ bool may_flush(const Options& options) {
   return std::getline(std::cin, answer) && answer == "yes";
 }
 
+void print(const RestorePlan& plan) {
+  std::vector<std::vector<std::string>> rows;
+  const auto add_row = [&rows](const std::string& name, const PlannedWrites& writes) {
+    rows.push_back({name, human_count(writes.added), human_count(writes.replaced),
+                    human_bytes(writes.memory_bytes)});
+  };
+  for (const auto& [type, writes] : plan.by_type) add_row(type, writes);
+  add_row("all", plan.total);
+  print_table({"TYPE", ">ADDED", ">REPLACED", ">MEMORY"}, rows);
+  fmt::print("memory there: {} of {}, and {} for {} (model {}){}\n",
+             plan.used_memory ? human_bytes(*plan.used_memory) : "?",
+             !plan.maxmemory        ? "?"
+             : *plan.maxmemory == 0 ? "no limit"
+                                    : human_bytes(*plan.maxmemory),
+             human_bytes(plan.total.memory_bytes + plan.table_memory_bytes), "these keys",
+             plan.memory_model, plan.fits && !*plan.fits ? ": does NOT fit" : "");
+}
+
 void print(const RestoreResult& result) {
   std::vector<std::vector<std::string>> rows;
   const auto add_row = [&rows](const std::string& name, const Ledger& ledger) {
     rows.push_back({name, human_count(ledger.read), human_count(ledger.written),
-                    human_count(ledger.skipped), human_count(ledger.expired),
-                    human_count(ledger.failed)});
+                    human_count(ledger.filtered), human_count(ledger.skipped),
+                    human_count(ledger.expired), human_count(ledger.failed)});
   };
   for (const auto& [type, ledger] : result.by_type) add_row(type, ledger);
   add_row("all", result.total);
   fmt::print("{} -> {} in {}\n", result.backup, result.target, human_seconds(result.seconds));
-  print_table({"TYPE", ">READ", ">WRITTEN", ">SKIPPED", ">EXPIRED", ">FAILED"}, rows);
+  print_table({"TYPE", ">READ", ">WRITTEN", ">FILTERED", ">SKIPPED", ">EXPIRED", ">FAILED"}, rows);
+  if (result.plan) print(*result.plan);
+  if (result.unread > 0) {
+    fmt::print("unread: {} keys in {} runs that the filter cannot mean\n",
+               human_count(result.unread), human_count(result.runs_skipped));
+  }
   if (result.functions > 0) fmt::print("function libraries: {}\n", result.functions);
   if (result.verified) fmt::print("verified: {}\n", *result.verified ? "yes" : "NO");
   if (result.digest) fmt::print("digest: {}\n", *result.digest);
@@ -112,7 +138,11 @@ int run(const Options& options, const Globals& globals) {
   const std::stop_token stop = stop_on_signals();
   auto address = make_address(options.target, options.server, "target");
   if (!address) return report(address.error(), globals);
+  auto filter = to_filter(options.filter);
+  if (!filter) return report(filter.error(), globals);
   RestoreOptions job;
+  job.filter = *std::move(filter);
+  job.dry_run = options.dry_run;
   job.repository = globals.repository;
   job.backup = options.backup;
   job.target = std::move(*address);
@@ -157,6 +187,11 @@ Verb add_restore(CLI::App& app, const Globals& globals) {
       app.add_flag("--verify", options->verify,
                    "Read back what the target holds and compare; on by default when it was empty");
   app.add_flag("--no-verify", options->no_verify, "Do not")->excludes(verify);
+  app.add_flag("--dry-run", options->dry_run,
+               "Write nothing: say what would be added, replaced and skipped, and what it takes");
+  add_choosing_options(app, options->filter);
+  add_functions_option(app, options->filter);
+  add_mapping_options(app, options->filter);
   add_server_options(app, options->server, "target");
   return [options, &globals] { return run(*options, globals); };
 }

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 
 #include "cli.h"
+#include "duration.h"
 #include "signals.h"
 #include "sluice/catalog.h"
 #include "sluice/verify.h"
@@ -43,26 +43,6 @@ void print_result(const VerifyResult& result) {
     fmt::print("  salvaged: {} keys in {}; {} keys are lost\n", human_count(salvaged->keys),
                salvaged->file, human_count(salvaged->lost_keys));
   }
-}
-
-/// "90s", "30m", "12h", "7d".
-Result<std::int64_t> parse_duration_ms(const std::string& text) {
-  std::int64_t count = 0;
-  const char* const end = text.data() + text.size();
-  const auto [unit, ec] = std::from_chars(text.data(), end, count);
-  constexpr std::int64_t count_max = 1'000'000;
-  if (ec == std::errc() && unit + 1 == end && count >= 0 && count <= count_max) {
-    switch (*unit) {
-      case 's': return count * 1000;
-      case 'm': return count * 60'000;
-      case 'h': return count * 3'600'000;
-      case 'd': return count * 86'400'000;
-    }
-  }
-  return std::unexpected(
-      Error{.stage = Stage::usage,
-            .code = "bad_option",
-            .message = "\"" + text + "\" is no duration: use 12h, 7d, 30m or 90s"});
 }
 
 Result<VerifyOptions> to_options(const Options& options, const Globals& globals) {

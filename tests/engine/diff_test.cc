@@ -55,14 +55,20 @@ struct Outcome {
 class DiffTest : public BackupsTest {
  protected:
   Outcome diff_of(Place a, Place b, std::optional<std::uint64_t> db = {}, std::string match = {}) {
+    KeyChoice keys;
+    if (db) keys.only.databases = {*db};
+    if (!match.empty()) keys.only.globs = {std::move(match)};
+    return diff_chosen(std::move(a), std::move(b), std::move(keys));
+  }
+
+  Outcome diff_chosen(Place a, Place b, KeyChoice keys) {
     Outcome outcome;
-    const auto result =
-        diff({.a = std::move(a), .b = std::move(b), .db = db, .match = std::move(match)},
-             [&](const KeyDifference& difference) {
-               outcome.lines.push_back(text_of(difference));
-               return true;
-             },
-             {});
+    const auto result = diff({.a = std::move(a), .b = std::move(b), .keys = std::move(keys)},
+                             [&](const KeyDifference& difference) {
+                               outcome.lines.push_back(text_of(difference));
+                               return true;
+                             },
+                             {});
     EXPECT_TRUE(result.has_value()) << (result ? "" : result.error().message);
     if (result) outcome.result = *result;
     EXPECT_TRUE(std::filesystem::is_empty(scratch()));
@@ -220,11 +226,33 @@ TEST_F(DiffTest, KeysThatAgreeFurtherThanALabelGoes) {
   EXPECT_EQ(diff_of(place(first), place(second)).lines, expected(a, b));
 }
 
+TEST_F(DiffTest, ComparesOnlyRunsThatCanHoldAChosenKey) {
+  MadeKeys a;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string number = std::to_string(100'000 + i);
+    a[{0, "key:" + number}] = {.value = std::string(100, 'v') + number};
+  }
+  MadeKeys b = a;
+  b[{0, "key:100500"}].value = "other";
+  b[{0, "key:119000"}].value = "other";
+  const std::string first = take(rdb_of(a));
+  const std::string second = take(rdb_of(b));
+  KeyChoice keys;
+  keys.only.globs = {"key:1190*"};
+  const auto outcome = diff_chosen(place(first), place(second), keys);
+  EXPECT_EQ(outcome.lines, Lines({"~ 0 key:119000 value"}));
+  EXPECT_EQ(outcome.result.same, 99u);
+  EXPECT_GE(outcome.result.runs_skipped, 5u);
+  keys.only.globs = {};
+  keys.except.globs = {"key:10*"};
+  EXPECT_EQ(diff_chosen(place(first), place(second), keys).lines, Lines({"~ 0 key:119000 value"}));
+}
+
 TEST_F(DiffTest, StopsWhenNobodyListens) {
   const std::string first = take(rdb_of({{{0, "a"}, {.value = "1"}}, {{0, "b"}, {.value = "1"}}}));
   const std::string second = take(rdb_of({{{0, "c"}, {.value = "1"}}}));
   int told = 0;
-  const auto result = diff({.a = place(first), .b = place(second), .db = {}, .match = {}},
+  const auto result = diff({.a = place(first), .b = place(second)},
                            [&](const KeyDifference&) { return ++told < 1; }, {});
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code, "stopped");
@@ -234,8 +262,7 @@ TEST_F(DiffTest, StopsWhenNobodyListens) {
 TEST_F(DiffTest, NothingIsLeftOfAPlaceThatIsDamaged) {
   const std::string whole = rdb_of({{{0, "a"}, {.value = "1"}}});
   const std::string cut = write_file(whole.substr(0, whole.size() - 9));
-  const auto result =
-      diff({.a = place(write_file(whole)), .b = place(cut), .db = {}, .match = {}}, {}, {});
+  const auto result = diff({.a = place(write_file(whole)), .b = place(cut)}, {}, {});
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code, "truncated");
   EXPECT_TRUE(std::filesystem::is_empty(scratch()));

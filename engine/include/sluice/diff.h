@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "sluice/filter.h"
 #include "sluice/job.h"
 #include "sluice/place.h"
 #include "sluice/result.h"
@@ -14,8 +15,8 @@ namespace sluice {
 struct DiffOptions {
   Place a;
   Place b;
-  std::optional<std::uint64_t> db;  ///< Only this database.
-  std::string match;                ///< Only keys that match, as KEYS has it. Empty: all.
+  KeyChoice keys = {};  ///< Which are compared and counted. A type chooses a key that has it in
+                        ///< either place.
 };
 
 /// A key that is not the same in both places.
@@ -43,7 +44,7 @@ struct DiffResult {
   std::uint64_t only_a = 0;
   std::uint64_t only_b = 0;
   std::uint64_t different = 0;
-  /// Runs of keys of A that B has too, which were not even read.
+  /// Runs of keys of A that were not even read: B has them too, or they hold no chosen key.
   std::uint64_t runs_skipped = 0;
   double seconds = 0;
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "sluice/filter.h"
 #include "sluice/job.h"
 #include "sluice/place.h"
 #include "sluice/result.h"
@@ -21,14 +22,19 @@ struct ExportOptions {
   Place place;
   TextFormat format = TextFormat::jsonl;
   std::string output = "-";  ///< Path, or "-" for standard output.
+  KeyChoice keys = {};       ///< Which are written.
+  bool functions = false;    ///< Function libraries too, though keys are chosen.
 };
 
 struct ExportResult {
   std::string place;  ///< Without secrets.
   std::string format;
   std::string output;
-  std::uint64_t keys = 0;
-  std::map<std::string, std::uint64_t> types;  ///< Keys by logical type.
+  std::uint64_t keys = 0;                      ///< Written.
+  std::map<std::string, std::uint64_t> types;  ///< These by logical type.
+  std::uint64_t filtered = 0;                  ///< Keys read that are not chosen.
+  std::uint64_t unread = 0;                    ///< Keys in runs that hold no chosen one.
+  std::uint64_t runs_skipped = 0;              ///< These runs.
   std::uint64_t functions = 0;                 ///< Function libraries; only `resp` has them.
   std::uint64_t raw_bytes = 0;                 ///< RDB bytes read.
   std::uint64_t bytes = 0;                     ///< Written.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sluice/filter.h"
 #include "sluice/job.h"
 #include "sluice/loss.h"
 #include "sluice/place.h"
@@ -19,6 +20,8 @@ struct RdbExportOptions {
   /// written.
   std::optional<unsigned> rdb_version;
   std::string output = "-";  ///< Path, or "-" for standard output.
+  KeyChoice keys = {};       ///< Which are written.
+  bool functions = false;    ///< Function libraries and module data too, though keys are chosen.
 };
 
 struct RdbExportResult {
@@ -28,10 +31,13 @@ struct RdbExportResult {
   std::string output;
   std::string dialect;  ///< "redis" or "valkey".
   unsigned rdb_version = 0;
-  std::uint64_t keys = 0;                      ///< Read.
+  std::uint64_t keys = 0;                      ///< Chosen.
   std::uint64_t written = 0;                   ///< Of these.
   std::uint64_t transcoded = 0;                ///< Of those written: anew, in another encoding.
-  std::map<std::string, std::uint64_t> types;  ///< Keys read by logical type.
+  std::map<std::string, std::uint64_t> types;  ///< Keys chosen by logical type.
+  std::uint64_t filtered = 0;                  ///< Keys read that are not chosen.
+  std::uint64_t unread = 0;                    ///< Keys in runs that hold no chosen one.
+  std::uint64_t runs_skipped = 0;              ///< These runs.
   std::uint64_t functions = 0;                 ///< Function libraries written.
   std::uint64_t lru_lfu_dropped = 0;           ///< Idle times and frequencies without a place.
   std::uint64_t scripts_dropped = 0;           ///< Cached scripts without a place.

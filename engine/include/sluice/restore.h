@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/filter.h"
 #include "sluice/job.h"
 #include "sluice/loss.h"
 #include "sluice/result.h"
@@ -46,6 +47,8 @@ struct RestoreOptions {
   RestoreMode mode = RestoreMode::automatic;
   unsigned connections = 2;            ///< 1 to 64.
   std::uint64_t bytes_per_second = 0;  ///< Of commands; 0: as fast as it goes.
+  Filter filter = {};                  ///< Which keys, and as what.
+  bool dry_run = false;  ///< Only find out what would happen: see RestorePlan. Writes nothing.
   std::uint64_t inflight_bytes_max = 32ULL << 20;
   IoBackend io = IoBackend::automatic;
 };
@@ -61,15 +64,43 @@ struct RestoreFailure {
 struct Ledger {
   std::uint64_t read = 0;
   std::uint64_t written = 0;
-  std::uint64_t filtered = 0;
-  std::uint64_t skipped = 0;  ///< Existed in the target, and the policy is skip.
-  std::uint64_t expired = 0;  ///< Their time had come before they were sent.
+  std::uint64_t filtered = 0;  ///< Not chosen.
+  std::uint64_t skipped = 0;   ///< Existed in the target, and the policy is skip.
+  std::uint64_t expired = 0;   ///< Their time had come before they were sent.
   std::uint64_t failed = 0;
 
   [[nodiscard]] bool balanced() const noexcept {
     return read == written + filtered + skipped + expired + failed;
   }
   friend bool operator==(const Ledger&, const Ledger&) = default;
+};
+
+/// Keys that a dry run found would be written.
+struct PlannedWrites {
+  std::uint64_t added = 0;
+  std::uint64_t replaced = 0;      ///< Of keys that the target has.
+  std::uint64_t memory_bytes = 0;  ///< That they are thought to take there: docs/cli.md, Analyze.
+
+  PlannedWrites& operator+=(const PlannedWrites& more) {
+    added += more.added;
+    replaced += more.replaced;
+    memory_bytes += more.memory_bytes;
+    return *this;
+  }
+  friend bool operator==(const PlannedWrites&, const PlannedWrites&) = default;
+};
+
+/// What a dry run found out. The ledger says where keys would go.
+struct RestorePlan {
+  PlannedWrites total;
+  std::map<std::string, PlannedWrites> by_type;
+  std::uint64_t table_memory_bytes = 0;      ///< Of the keyspace, for the keys added.
+  std::string memory_model;                  ///< As in AnalyzeResult, of the target's version.
+  std::optional<std::uint64_t> used_memory;  ///< Of the target now, or once it is empty.
+  std::optional<std::uint64_t> maxmemory;    ///< Zero: no limit.
+  /// Whether the keys fit below maxmemory beside what is there. What replaced keys take now is not
+  /// taken off. Null when the target does not say.
+  std::optional<bool> fits;
 };
 
 struct RestoreResult {
@@ -81,6 +112,10 @@ struct RestoreResult {
   std::map<std::string, Ledger> by_type;
   std::uint64_t functions = 0;  ///< Function libraries loaded.
   std::uint64_t functions_failed = 0;
+  std::uint64_t unread = 0;              ///< Keys that were not even read: not in the ledger.
+  std::uint64_t runs_skipped = 0;        ///< These, in runs of keys that the filter cannot mean.
+  std::uint64_t chunks_read = 0;         ///< Of the backup.
+  std::optional<RestorePlan> plan;       ///< Of a dry run.
   std::uint64_t raw_bytes = 0;           ///< RDB bytes read.
   std::vector<RestoreFailure> failures;  ///< The first thousand.
   std::uint64_t failure_count = 0;
