@@ -88,7 +88,8 @@ class SlotCounts {
 LabelRanges::LabelRanges(std::vector<Range> ranges) {
   std::ranges::sort(ranges, {}, &Range::from);
   for (Range& range : ranges) {
-    if (ranges_.empty() || ends_before(ranges_.back().to, range.from)) {
+    const auto* const before = ranges_.empty() ? nullptr : &ranges_.back();
+    if (before == nullptr || (before->to && *before->to < range.from)) {
       ranges_.push_back(std::move(range));
     } else if (auto& to = ranges_.back().to; to && (!range.to || *range.to > *to)) {
       to = std::move(range.to);
