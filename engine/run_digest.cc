@@ -11,7 +11,7 @@ namespace {
 /// Same key, and the same to a digest. Access info is not part of one.
 bool same_data(const Record& a, const Record& b) {
   return a.type == b.type && a.expire_at_ms == b.expire_at_ms && a.fragmented == b.fragmented &&
-         std::ranges::equal(a.value, b.value) && std::ranges::equal(a.meta, b.meta);
+         same_bytes(a.value, b.value) && same_bytes(a.meta, b.meta);
 }
 
 }  // namespace

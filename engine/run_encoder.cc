@@ -5,6 +5,7 @@
 
 #include "engine/errors.h"
 #include "engine/fragment_list.h"
+#include "engine/key_order.h"
 #include "rdb/value_type.h"
 #include "storage/format.h"
 
@@ -246,7 +247,7 @@ Result<bool> RunEncoder::store_against_parent(std::span<const std::byte> raw, st
     return false;
   }
   const RunTag tag = options_.parent->map->run(parent);
-  if (std::ranges::equal(base->raw, raw)) {
+  if (same_bytes(base->raw, raw)) {
     if (tag.has_digest) {
       draft.chunk.tag = stored.chunks[parent].tag;
     } else if (auto taken = digest_whole(raw, draft); !taken) {

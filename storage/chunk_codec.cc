@@ -291,7 +291,10 @@ Result<EncodedBlob> BlobEncoder::encode_delta(BlobType type, const DeltaBase& ba
                                               ? std::span<const std::byte>(state_->delta)
                                               : state_->proof.bytes().first(blob.header.raw_bytes);
   const auto made = apply_delta(text, base.raw, state_->result.bytes(), "encoding");
-  if (!made || !std::ranges::equal(*made, result))
+  const bool is_same =
+      made && made->size() == result.size() &&
+      (result.empty() || std::memcmp(made->data(), result.data(), result.size()) == 0);
+  if (!is_same)
     return refuse(Errc::codec_failure, "encoding", made ? "delta" : made.error().detail);
   return blob;
 }
