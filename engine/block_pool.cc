@@ -10,7 +10,8 @@
 namespace sluice::engine {
 namespace {
 
-constexpr std::size_t populate_bytes = 256 << 10;  // a multiple of all sizes of blocks
+constexpr std::size_t populate_bytes = 2
+                                       << 20;  // a huge page, and a multiple of all sizes of blocks
 
 }  // namespace
 
@@ -32,13 +33,17 @@ BlockPool::BlockPool(std::size_t memory_bytes, std::size_t block_bytes, MemoryGa
       block_bytes_(block_bytes),
       mapped_bytes_((memory_bytes / block_bytes + 2) * block_bytes) {
   // Only what is touched takes memory.
-  void* const mapping = ::mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapping == MAP_FAILED) throw std::bad_alloc();
-  mapping_ = static_cast<std::byte*>(mapping);
+  whole_bytes_ = mapped_bytes_ + populate_bytes;
+  whole_ = ::mmap(nullptr, whole_bytes_, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (whole_ == MAP_FAILED) throw std::bad_alloc();
+  const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(whole_);
+  mapping_ = static_cast<std::byte*>(whole_) + (populate_bytes - begin % populate_bytes);
+  // Records go to as many places at once as there are partitions, more than small pages suit.
+  ::madvise(mapping_, mapped_bytes_ / populate_bytes * populate_bytes, MADV_HUGEPAGE);
 }
 
-BlockPool::~BlockPool() { ::munmap(mapping_, mapped_bytes_); }
+BlockPool::~BlockPool() { ::munmap(whole_, whole_bytes_); }
 
 bool BlockPool::is_mapped(const Block* block) const noexcept {
   const auto* const at = reinterpret_cast<const std::byte*>(block);
@@ -108,20 +113,7 @@ void BlockPool::release(Block* list) noexcept {
     Block* const block = list;
     list = block->next;
     gauge_.sub(sizeof(Block) + block->room);
-    if (is_mapped(block)) {
-      ::madvise(block, block_bytes_, MADV_DONTNEED);
-    } else {
-      std::free(block);
-    }
-  }
-}
-
-void BlockPool::release_spare() noexcept {
-  const std::lock_guard lock(mutex_);
-  while (spare_ != nullptr) {
-    Block* const block = spare_;
-    spare_ = block->next;
-    ::madvise(block, block_bytes_, MADV_DONTNEED);
+    if (!is_mapped(block)) std::free(block);  // pieces of huge pages are not worth their splitting
   }
 }
 

@@ -57,7 +57,8 @@ struct Block {
 
 /// Blocks of one size out of one mapping, and larger ones from the heap.
 ///
-/// Memory:  counted in the gauge with all that they take. When the mapping is used up, blocks of
+/// Memory:  counted in the gauge with all that they take while they are taken; huge pages where the
+///          system has them. When the mapping is used up, blocks of
 ///          the one size come from the heap too: whoever takes them keeps the budget.
 /// Errors:  std::bad_alloc.
 /// Threads: any.
@@ -80,10 +81,9 @@ class BlockPool {
 
   /// Takes back a list of blocks, to use them again.
   void give(Block* list) noexcept;
-  /// Takes back a list of blocks whose memory nobody here needs any more: it goes to the system.
+  /// Takes back a list of blocks whose memory nobody here needs any more. Large ones go to the
+  /// system; the mapping stays as it is to the end.
   void release(Block* list) noexcept;
-  /// The same with all blocks that were given back so far.
-  void release_spare() noexcept;
 
  private:
   void populate() noexcept;
@@ -92,6 +92,8 @@ class BlockPool {
   MemoryGauge& gauge_;
   std::size_t block_bytes_;
   std::size_t mapped_bytes_;
+  void* whole_ = nullptr;  // with what aligns it
+  std::size_t whole_bytes_ = 0;
   std::byte* mapping_ = nullptr;
 
   std::mutex mutex_;                 // guards the rest

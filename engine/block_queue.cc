@@ -9,7 +9,6 @@
 #include "engine/scratch_file.h"
 
 namespace sluice::engine {
-
 BlockQueue::~BlockQueue() {
   if (file_ >= 0) ::close(file_);  // nobody will read it
 }
@@ -20,12 +19,23 @@ bool BlockQueue::has_room() const {
          (!filled_.empty() && filled_.back().size() < block_bytes_);
 }
 
+bool BlockQueue::await_room(std::unique_lock<std::mutex>& lock) {
+  if (has_room()) return true;
+  const bool spooling = file_end_ > file_begin_ || !tail_.empty();
+  if (overflow_ == Overflow::none || spooling || patience_left_.count() <= 0) return false;
+  const auto begun = std::chrono::steady_clock::now();
+  const bool found = may_push_.wait_for(lock, std::min(patience_, patience_left_),
+                                        [this] { return aborted_ || has_room(); });
+  patience_left_ -= std::chrono::steady_clock::now() - begun;
+  return found && !aborted_;
+}
+
 bool BlockQueue::push(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     std::unique_lock lock(mutex_);
     std::size_t taken = 0;
     while (!aborted_ && taken == 0) {
-      taken = has_room() ? fill(bytes) : overflow(bytes);
+      taken = await_room(lock) ? fill(bytes) : overflow(bytes);
       if (taken == 0) may_push_.wait(lock);
     }
     if (aborted_) return false;

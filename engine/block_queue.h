@@ -17,9 +17,11 @@ namespace sluice::engine {
 
 /// Bytes on their way from the thread that receives to the thread that parses and stores.
 ///
-/// With Overflow::to_scratch the one that pushes does not wait for the one that pops: what finds no
-/// room in memory goes to a nameless file and comes back from there in its turn. Only when that
-/// file cannot be made or grow does push() wait, as it always does with Overflow::none.
+/// With Overflow::to_scratch the one that pushes hardly waits for the one that pops: what finds no
+/// room in memory within a few ms goes to a nameless file and comes back from there in its turn.
+/// One that pops only a little slower so costs no detour; all those waits together are at most a
+/// second. Only when that file cannot be made or grow does push() wait longer, as it always does
+/// with Overflow::none.
 ///
 /// Memory:  at most `blocks_max` blocks of `block_bytes`, allocated as they are first needed; one
 ///          more when they overflow. Disk: what is pushed and not popped.
@@ -28,8 +30,13 @@ class BlockQueue {
  public:
   enum class Overflow : std::uint8_t { none, to_scratch };
 
-  BlockQueue(std::size_t block_bytes, std::size_t blocks_max, Overflow overflow = Overflow::none)
-      : block_bytes_(block_bytes), blocks_max_(blocks_max), overflow_(overflow) {}
+  /// `patience`: how long push() waits at once before it takes to scratch.
+  BlockQueue(std::size_t block_bytes, std::size_t blocks_max, Overflow overflow = Overflow::none,
+             std::chrono::nanoseconds patience = std::chrono::milliseconds(10))
+      : block_bytes_(block_bytes),
+        blocks_max_(blocks_max),
+        overflow_(overflow),
+        patience_(patience) {}
   BlockQueue(const BlockQueue&) = delete;
   BlockQueue& operator=(const BlockQueue&) = delete;
   ~BlockQueue();
@@ -65,6 +72,8 @@ class BlockQueue {
     return (file_end_ - file_begin_) / block_bytes_;
   }
   [[nodiscard]] bool has_room() const;
+  /// Whether there is room, at once or after a wait that is worth it.
+  [[nodiscard]] bool await_room(std::unique_lock<std::mutex>& lock);
   /// Bytes from the front of `bytes` that went into the last block in memory.
   [[nodiscard]] std::size_t fill(std::span<const std::byte> bytes);
   /// The same, of those that went to the file or to what goes there next. Zero: no room there.
@@ -75,6 +84,7 @@ class BlockQueue {
   const std::size_t block_bytes_;
   const std::size_t blocks_max_;
   const Overflow overflow_;
+  const std::chrono::nanoseconds patience_;
   mutable std::mutex mutex_;
   std::condition_variable may_push_;
   std::condition_variable may_pop_;
@@ -88,6 +98,7 @@ class BlockQueue {
   std::atomic<std::uint64_t> scratch_bytes_ = 0;
   std::optional<Error> overflow_problem_;
   std::optional<Error> error_;
+  std::chrono::nanoseconds patience_left_ = std::chrono::seconds(1);
   bool closed_ = false;
   bool aborted_ = false;
 };

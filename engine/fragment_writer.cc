@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/errors.h"
+#include "engine/key_order.h"
 
 namespace sluice::engine {
 namespace {
@@ -97,7 +98,7 @@ Result<std::optional<std::vector<storage::BlobPlace>>> FragmentWriter::find_in_p
   }
   // What is damaged there must not be relied on here.
   const auto chunk = parent_reader_->read(*found);
-  if (!chunk || !std::ranges::equal(chunk->raw, held_)) return std::nullopt;
+  if (!chunk || !same_bytes(chunk->raw, held_)) return std::nullopt;
   auto blobs = options_.writer->adopt(stored, *found);
   if (!blobs) return std::unexpected(from_storage(blobs.error()));
   return *std::move(blobs);

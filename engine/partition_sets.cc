@@ -257,7 +257,6 @@ Result<void> PartitionSets::finish() {
       ranks_.push_back({.lower = std::move(lower), .partition = &partition});
     }
   }
-  shelf_.pool().release_spare();
   if (const auto& failed = shelf_.error()) return std::unexpected(*failed);
   return {};
 }

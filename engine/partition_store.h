@@ -55,8 +55,8 @@ struct PartitionStats {
 /// in the order of a hash table these are a random sample. By slot they are chosen from slots.
 ///
 /// Memory:  memory_bytes, and the largest record while it arrives, until finish(); a take() has
-///          at most 1.5 * partition_bytes_max of its own, or one record that is larger. What is
-///          not in scratch stays until it is taken.
+///          at most 1.5 * partition_bytes_max of its own, or one record that is larger. Of
+///          memory_bytes, what was touched stays with the process until the store goes.
 /// Disk:    in $TMPDIR or /tmp, what does not fit in memory; what is split again twice for a while.
 /// Errors:  "scratch_failed" and "record_too_long" are sticky: after one, adding does nothing.
 ///          "duplicate_key" where a (db, key) is there twice: no server loads such an RDB.
@@ -97,7 +97,7 @@ class PartitionStore {
   [[nodiscard]] const Fence& lower(std::size_t index) const noexcept;
 
   /// Calls `batch` with partition `index`, sorted: mostly once; with several batches, in order,
-  /// when it is too large to be sorted at once. Its memory is free afterwards, also after an
+  /// when it is too large to be sorted at once. What it had is given back afterwards, also after an
   /// error. An error of `batch` ends it and is returned.
   [[nodiscard]] Result<void> take(std::size_t index, const BatchFunction& batch);
 

@@ -11,7 +11,7 @@ namespace {
 /// Same key, and the same to a digest. Access info is not part of one.
 bool same_data(const Record& a, const Record& b) {
   return a.type == b.type && a.expire_at_ms == b.expire_at_ms && a.fragmented == b.fragmented &&
-         std::ranges::equal(a.value, b.value) && std::ranges::equal(a.meta, b.meta);
+         same_bytes(a.value, b.value) && same_bytes(a.meta, b.meta);
 }
 
 }  // namespace
@@ -22,6 +22,7 @@ rdb::Digest128 RunDigest::term(const Record& record, const RunContext& context,
     if (read_fragment_list(record.value, "", fragments_) && fragments_.terms)
       return *fragments_.terms;
   } else if (const auto header = context.header_of(record); header.type != nullptr) {
+    if (const auto term = rdb::term_of_raw_string(header, record.value)) return *term;
     reader_.begin(header, context.header);
     reader_.add(record.value);
     if (const auto terms = reader_.end_record()) return *terms;

@@ -5,6 +5,7 @@
 
 #include "engine/errors.h"
 #include "engine/fragment_list.h"
+#include "engine/key_order.h"
 #include "rdb/value_type.h"
 #include "storage/format.h"
 
@@ -13,6 +14,8 @@ namespace {
 
 using storage::format::BlobType;
 
+constexpr std::size_t heads_ahead = 12;
+constexpr std::size_t records_ahead = 3;
 constexpr std::uint64_t record_overhead_bytes = 8;  // of a record in a run, about
 constexpr std::uint64_t run_bytes_low = RunCutter::min_bytes / 2;
 constexpr unsigned chain_spread = 3;  // chains are cut short at different lengths, not all at once
@@ -73,8 +76,10 @@ Result<void> RunEncoder::encode(const SortedBatch& batch, std::vector<RunDraft>&
   db_ = batch.db();
   // One pass over records that are in no cache yet.
   items_.clear();
-  for (std::size_t i = 0; i < batch.size(); ++i)
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    batch.prefetch(i + heads_ahead, 1);
     items_.push_back({.key = batch.label(i), .bytes = bytes_of(batch[i])});
+  }
   divide();
   for (const Stretch& stretch : stretches_) {
     const bool as_it_is = stretch.parent && stretch.bytes <= RunCutter::max_bytes;
@@ -144,6 +149,8 @@ Result<std::span<const std::byte>> RunEncoder::write_run(const SortedBatch& batc
                                                          const Stretch& stretch, RunDraft& draft) {
   writer_.clear();
   for (std::size_t i = stretch.first; i < stretch.end; ++i) {
+    const std::size_t later = i + records_ahead;
+    if (later < stretch.end) batch.prefetch(later, items_[later].bytes);
     Record record = batch[i];
     record.key = batch.label(i);
     if (record.fragmented) {
@@ -240,7 +247,7 @@ Result<bool> RunEncoder::store_against_parent(std::span<const std::byte> raw, st
     return false;
   }
   const RunTag tag = options_.parent->map->run(parent);
-  if (std::ranges::equal(base->raw, raw)) {
+  if (same_bytes(base->raw, raw)) {
     if (tag.has_digest) {
       draft.chunk.tag = stored.chunks[parent].tag;
     } else if (auto taken = digest_whole(raw, draft); !taken) {

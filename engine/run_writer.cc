@@ -10,6 +10,8 @@
 namespace sluice::engine {
 namespace {
 
+constexpr std::size_t front_room = 16 << 10;  // to begin with
+
 void append(std::vector<std::byte>& out, std::span<const std::byte> bytes) {
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
@@ -53,19 +55,20 @@ std::uint64_t bytes_of(const Record& record, std::size_t shared) noexcept {
 
 }  // namespace
 
-RunWriter::RunWriter() { clear(); }
+RunWriter::RunWriter() : front_room_(front_room) { clear(); }
 
 void RunWriter::clear() noexcept {
   for (auto& column : columns_) column.clear();
   last_key_.clear();
   pieces_.clear();
-  run_.clear();
+  run_.resize(front_room_);
+  finished_ = {};
   bytes_ = sizeof(RunHeader);
   records_ = 0;
 }
 
 bool RunWriter::add(const Record& record) {
-  assert(run_.empty());  // finished
+  assert(finished_.empty());
   std::size_t shared = 0;
   if (records_ > 0) {
     const auto found = shared_bytes(last_key_, record.key);
@@ -76,14 +79,15 @@ bool RunWriter::add(const Record& record) {
   if (bytes > bytes_max - bytes_) return false;
   bytes_ += bytes;
   ++records_;
-  for (std::size_t i = 0; i < run_column_count; ++i) {
+  for (std::size_t i = 0; i < front_columns; ++i) {
     const auto which = static_cast<RunColumn>(i);
     pieces_.column(which).push_back(static_cast<std::uint32_t>(columns_[i].size()));
   }
+  pieces_.column(RunColumn::values).push_back(static_cast<std::uint32_t>(values_bytes()));
   add_key(record.key, shared);
   add_attributes(record);
   put_varint(column(RunColumn::sizes), record.value.size());
-  append(column(RunColumn::values), record.value);
+  append(run_, record.value);
   return true;
 }
 
@@ -116,22 +120,32 @@ void RunWriter::add_attributes(const Record& record) {
 
 std::span<const std::byte> RunWriter::finish() {
   assert(records_ > 0);
-  if (!run_.empty()) return run_;
+  if (!finished_.empty()) return finished_;
   RunHeader header;
   header.records = static_cast<std::uint32_t>(records_);
-  run_.reserve(bytes_);
-  run_.resize(sizeof header);
-  for (std::size_t i = 0; i < run_column_count; ++i) {
-    header.column_bytes[i] = static_cast<std::uint32_t>(columns_[i].size());
-    auto& starts = pieces_.column(static_cast<RunColumn>(i));
-    const auto begin = static_cast<std::uint32_t>(run_.size());
-    for (std::uint32_t& start : starts) start += begin;
-    append(run_, columns_[i]);
-    starts.push_back(static_cast<std::uint32_t>(run_.size()));
+  header.column_bytes[front_columns] = static_cast<std::uint32_t>(values_bytes());
+  std::size_t front = sizeof header;
+  for (const auto& column : columns_) front += column.size();
+  if (front > front_room_) {
+    run_.insert(run_.begin(), front - front_room_, std::byte{});
+    front_room_ = front;
   }
-  std::memcpy(run_.data(), &header, sizeof header);
-  assert(run_.size() == bytes_);
-  return run_;
+  std::byte* const begin = run_.data() + (front_room_ - front);
+  std::size_t at = sizeof header;
+  for (std::size_t i = 0; i < run_column_count; ++i) {
+    auto& starts = pieces_.column(static_cast<RunColumn>(i));
+    for (std::uint32_t& start : starts) start += static_cast<std::uint32_t>(at);
+    if (i < front_columns) {
+      header.column_bytes[i] = static_cast<std::uint32_t>(columns_[i].size());
+      std::ranges::copy(columns_[i], begin + at);
+    }
+    at += header.column_bytes[i];
+    starts.push_back(static_cast<std::uint32_t>(at));
+  }
+  std::memcpy(begin, &header, sizeof header);
+  finished_ = {begin, at};
+  assert(finished_.size() == bytes_);
+  return finished_;
 }
 
 }  // namespace sluice::engine

@@ -17,7 +17,8 @@ namespace sluice::engine {
 ///     while (…) writer.add(record);
 ///     writer.finish();      // the run; writer.pieces() says where what lies in it
 ///
-/// Memory:  twice the run and 28 bytes a record; kept from one run to the next, so that nothing is
+/// Memory:  the run, once more but for its values, and 28 bytes a record; kept from one run to the
+/// next, so that nothing is
 ///          allocated for a record once the buffers have grown.
 /// Threads: none; one at a time.
 class RunWriter {
@@ -49,12 +50,20 @@ class RunWriter {
     return columns_[static_cast<std::size_t>(column)];
   }
 
-  std::array<std::vector<std::byte>, run_column_count> columns_;
+  /// All but the values, which are the last column and lie in run_ at once.
+  static constexpr std::size_t front_columns = run_column_count - 1;
+  static_assert(static_cast<std::size_t>(RunColumn::values) == front_columns);
+
+  [[nodiscard]] std::size_t values_bytes() const noexcept { return run_.size() - front_room_; }
+
+  std::array<std::vector<std::byte>, front_columns> columns_;
   std::vector<std::byte> last_key_;
   RunPieces pieces_;  // offsets in the column until finish(), then in the run
   std::uint64_t bytes_ = sizeof(RunHeader);
   std::size_t records_ = 0;
-  std::vector<std::byte> run_;  // empty until finish()
+  std::size_t front_room_;  // before the values, for what finish() puts there
+  std::vector<std::byte> run_;
+  std::span<const std::byte> finished_;  // its end, all that is of the run
 };
 
 }  // namespace sluice::engine

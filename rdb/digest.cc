@@ -6,6 +6,7 @@
 #include <span>
 
 #include "rdb/digest_node.h"
+#include "rdb/token_reader.h"
 
 namespace sluice::rdb {
 namespace {
@@ -19,6 +20,17 @@ constexpr std::uint64_t array_kind_real = 1;
 /// -1 is what servers themselves take for "no expiry".
 std::uint64_t expiry_word(std::int64_t expire_at_ms) noexcept {
   return static_cast<std::uint64_t>(expire_at_ms == DigestTerm::never ? -1 : expire_at_ms);
+}
+
+std::int64_t expiry_of(const RecordHeader& record) noexcept {
+  const std::int64_t expire_at_ms = record.expire_at_ms.value_or(DigestTerm::never);
+  return expire_at_ms == -1 ? DigestTerm::never : expire_at_ms;
+}
+
+Digest128 record_node(std::uint64_t db, LogicalType type, std::int64_t expire_at_ms,
+                      const Digest128& key, const Digest128& value) noexcept {
+  return hash_node(Node::record, db, static_cast<std::uint64_t>(type), expiry_word(expire_at_ms),
+                   key.low, key.high, value.low, value.high);
 }
 
 std::uint64_t score_bits(double score) noexcept {
@@ -71,8 +83,7 @@ void DatasetDigest::begin(const RecordHeader& record) {
   record_.db = record.db;
   record_.type = record.type->logical;
   record_.key = hash_text(record.key);
-  record_.expire_at_ms = record.expire_at_ms.value_or(DigestTerm::never);
-  if (record_.expire_at_ms == -1) record_.expire_at_ms = DigestTerm::never;
+  record_.expire_at_ms = expiry_of(record);
   if (record_.type == LogicalType::stream) stream_ = {};
   if (record_.type == LogicalType::module) module_ = {};
 }
@@ -201,13 +212,23 @@ std::int64_t DatasetDigest::gone_at_ms() const noexcept {
 void DatasetDigest::end() {
   const Digest128 value = value_digest();
   const DigestTerm term{
-      .digest = hash_node(Node::record, record_.db, static_cast<std::uint64_t>(record_.type),
-                          expiry_word(record_.expire_at_ms), record_.key.low, record_.key.high,
-                          value.low, value.high),
+      .digest = record_node(record_.db, record_.type, record_.expire_at_ms, record_.key, value),
       .gone_at_ms = gone_at_ms()};
   total_ += term.digest;
   ++keys_;
   if (terms_ != nullptr) terms_->on_record_term(term);
+}
+
+std::optional<Digest128> term_of_raw_string(const RecordHeader& record,
+                                            std::span<const std::byte> value) noexcept {
+  if (record.type->logical != LogicalType::string) return std::nullopt;
+  StringHead head;
+  const std::byte* const end = value.data() + value.size();
+  const bool is_raw = read_string_head(value.data(), end, head) && head.form == StringForm::raw &&
+                      head.stored_bytes == value.size() - head.head_bytes;
+  if (!is_raw) return std::nullopt;
+  return record_node(record.db, LogicalType::string, expiry_of(record), hash_text(record.key),
+                     hash_text(value.subspan(head.head_bytes)));
 }
 
 }  // namespace sluice::rdb

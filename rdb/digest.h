@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "rdb/digest128.h"
@@ -107,5 +109,11 @@ class DatasetDigest final : public ValueHandler {
   Digest128 total_;
   std::uint64_t keys_ = 0;
 };
+
+/// The term of a string that is stored raw, neither as an integer nor compressed, from all bytes of
+/// its value: what a ValueReader and a DatasetDigest come to, in a fraction of the time. Nothing
+/// for any other value.
+[[nodiscard]] std::optional<Digest128> term_of_raw_string(
+    const RecordHeader& record, std::span<const std::byte> value) noexcept;
 
 }  // namespace sluice::rdb

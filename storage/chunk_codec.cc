@@ -35,6 +35,22 @@ constexpr std::size_t sampled_bytes_min = 64U << 10;
 constexpr std::size_t sample_count = 16;
 constexpr std::size_t sample_bytes = 2U << 10;
 
+/// The rule of BlobEncoder: whether LZ4 need not be tried.
+bool seems_dense(std::span<const std::byte> raw) noexcept {
+  constexpr std::size_t count = 8;
+  if (raw.size() < sampled_bytes_min) return false;
+  std::array<std::byte, count * sample_bytes> samples;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t at = (i + 1) * (raw.size() - sample_bytes) / (count + 1);
+    std::memcpy(samples.data() + i * sample_bytes, raw.data() + at, sample_bytes);
+  }
+  std::array<std::byte, samples.size()> shrunk;
+  constexpr auto worth_it = static_cast<int>(samples.size() - samples.size() / 12);
+  return LZ4_compress_default(chars(std::span<const std::byte>(samples)),
+                              chars(std::span<std::byte>(shrunk)), static_cast<int>(samples.size()),
+                              worth_it) == 0;
+}
+
 /// Whether some byte values are so frequent that an entropy coder would profit. Counts the pairs of
 /// equal bytes: in noise they are one in 256, in hex digits one in 16.
 bool is_uneven(std::span<const std::byte> sample) noexcept {
@@ -169,6 +185,7 @@ std::size_t BlobEncoder::State::compress(std::span<const std::byte> raw, Compres
   switch (compression.codec) {
     case CompressionCodec::none: return 0;
     case CompressionCodec::lz4: {
+      if (seems_dense(raw)) return 0;
       codec = Codec::lz4_block;
       const int size = LZ4_compress_default(chars(raw), chars(into), static_cast<int>(raw.size()),
                                             static_cast<int>(worth_it));
@@ -274,7 +291,10 @@ Result<EncodedBlob> BlobEncoder::encode_delta(BlobType type, const DeltaBase& ba
                                               ? std::span<const std::byte>(state_->delta)
                                               : state_->proof.bytes().first(blob.header.raw_bytes);
   const auto made = apply_delta(text, base.raw, state_->result.bytes(), "encoding");
-  if (!made || !std::ranges::equal(*made, result))
+  const bool is_same =
+      made && made->size() == result.size() &&
+      (result.empty() || std::memcmp(made->data(), result.data(), result.size()) == 0);
+  if (!is_same)
     return refuse(Errc::codec_failure, "encoding", made ? "delta" : made.error().detail);
   return blob;
 }

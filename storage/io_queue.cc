@@ -1,6 +1,7 @@
 #include "storage/io_queue.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cassert>
@@ -17,6 +18,17 @@ namespace {
 constexpr unsigned syncs_in_flight = 4;  // beside the blocks: files and directories being synced
 constexpr unsigned worker_threads_max = 4;
 constexpr unsigned retries_max = 10'000;
+
+/// In huge pages where the system has them, so that making and pinning it takes a few of those.
+/// Null when there is no memory.
+std::byte* allocate_blocks(std::size_t bytes) {
+  constexpr std::size_t huge_page_bytes = 2 << 20;
+  const bool is_large = bytes >= huge_page_bytes && bytes % huge_page_bytes == 0;
+  void* const memory =
+      std::aligned_alloc(is_large ? huge_page_bytes : IoOptions::block_alignment, bytes);
+  if (memory != nullptr && is_large) (void)::madvise(memory, bytes, MADV_HUGEPAGE);
+  return static_cast<std::byte*>(memory);
+}
 
 Result<void> check_options(const IoOptions& options) {
   const bool depth_ok = options.depth >= 2 && options.depth <= IoOptions::depth_max;
@@ -74,8 +86,7 @@ Result<std::unique_ptr<IoQueue>> IoQueue::open(const IoOptions& options,
 void IoQueue::AlignedFree::operator()(std::byte* memory) const noexcept { std::free(memory); }
 
 IoQueue::IoQueue(std::unique_ptr<IoDriver> driver, const IoOptions& options, std::string reason)
-    : memory_(static_cast<std::byte*>(
-          std::aligned_alloc(IoOptions::block_alignment, options.depth * options.block_bytes))),
+    : memory_(allocate_blocks(options.depth * options.block_bytes)),
       driver_(std::move(driver)),
       block_bytes_(options.block_bytes),
       fallback_reason_(std::move(reason)),

@@ -118,6 +118,19 @@ TEST(BlockQueue, WhatFindsNoRoomGoesToScratchAndComesBackInItsTurn) {
   EXPECT_EQ(queue.scratch_bytes(), 0u);
 }
 
+TEST(BlockQueue, WaitsAWhileForOneThatPopsALittleSlower) {
+  BlockQueue queue(4, 1, BlockQueue::Overflow::to_scratch, 1s);
+  ASSERT_TRUE(queue.push(bytes("abcd")));
+  std::thread popper([&] {
+    std::vector<std::byte> block;
+    ASSERT_EQ(queue.pop(block, 1s), Popped::block);
+    queue.recycle(std::move(block));
+  });
+  ASSERT_TRUE(queue.push(bytes("efgh")));
+  popper.join();
+  EXPECT_EQ(queue.scratch_bytes(), 0u);
+}
+
 TEST(BlockQueue, GoesBackToMemoryOnceScratchIsEmpty) {
   BlockQueue queue(4, 1, BlockQueue::Overflow::to_scratch);
   std::string all;
@@ -136,7 +149,7 @@ TEST(BlockQueue, GoesBackToMemoryOnceScratchIsEmpty) {
 }
 
 TEST(BlockQueue, TwoThreadsOverScratchKeepTheOrder) {
-  BlockQueue queue(64, 2, BlockQueue::Overflow::to_scratch);
+  BlockQueue queue(64, 2, BlockQueue::Overflow::to_scratch, 1us);
   std::string sent;
   for (int i = 0; i < 20'000; ++i) sent += std::to_string(i) + ',';
   std::thread pusher([&] {

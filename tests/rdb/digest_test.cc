@@ -101,6 +101,49 @@ void expect_every_event_counts(LogicalType type, const Events& events) {
   }
 }
 
+std::string raw_string(std::string_view text) {
+  const auto size = static_cast<unsigned>(text.size());
+  std::string head;
+  if (size < 64) {
+    head = {static_cast<char>(size)};
+  } else if (size < 16384) {
+    head = {static_cast<char>(0x40 | size >> 8), static_cast<char>(size)};
+  } else {
+    head = {'\x80', '\0', static_cast<char>(size >> 16), static_cast<char>(size >> 8),
+            static_cast<char>(size)};
+  }
+  return head.append(text);
+}
+
+TEST(Digest, OfARawStringIsTheSameInOneStep) {
+  ValueType row;
+  row.logical = LogicalType::string;
+  for (const std::size_t size : {4, 63, 64, 300, 16383, 16384, 100'000}) {
+    for (const Key& key : {Key{}, Key{.name = "other", .db = 3, .expire_at_ms = 17},
+                           Key{.name = "", .db = 0, .expire_at_ms = -1}}) {
+      const std::string text(size, 'v');
+      const auto term = term_of_raw_string(header(key, row), bytes(raw_string(text)));
+      ASSERT_TRUE(term) << size;
+      EXPECT_EQ(*term, digest_of(LogicalType::string, {{Role::value, text}}, key)) << size;
+    }
+  }
+}
+
+TEST(Digest, OfWhatIsNoRawStringIsNotTakenInOneStep) {
+  ValueType string;
+  string.logical = LogicalType::string;
+  const std::string sound = raw_string("a value");
+  const std::string_view integer("\xC2\1\0\0\0", 5);
+  const std::string_view lzf("\xC3\4\5\1ab\x20\0", 8);
+  for (const std::string_view value :
+       {std::string_view(), integer, lzf, std::string_view(sound).substr(0, sound.size() - 1)})
+    EXPECT_FALSE(term_of_raw_string(header({}, string), bytes(value)));
+  EXPECT_FALSE(term_of_raw_string(header({}, string), bytes(sound + "x")));
+  ValueType list;
+  list.logical = LogicalType::list;
+  EXPECT_FALSE(term_of_raw_string(header({}, list), bytes(sound)));
+}
+
 constexpr std::uint64_t unknown = std::numeric_limits<std::uint64_t>::max();
 
 Events stream_events() {

@@ -90,6 +90,29 @@ TEST(BlobEncoder, SeesACompressibleStretchThatIsAnEighthOfTheChunk) {
   }
 }
 
+TEST(BlobEncoder, Lz4IsTriedOnWhatItShrinksInOneStretch) {
+  BlobEncoder encoder(RepositoryKeys{});
+  constexpr std::size_t size = 256 << 10;
+  constexpr std::size_t stretch = 34 << 10;  // more than lies between two samples
+  for (std::size_t at = 0; at + stretch <= size; at += 5000) {
+    auto raw = random_bytes(size, at);
+    std::fill_n(raw.begin() + static_cast<std::ptrdiff_t>(at), stretch, std::byte{'k'});
+    EXPECT_LT(encoder.encode(BlobType::records, raw, lz4)->header.stored_bytes, size - stretch / 2)
+        << at;
+  }
+}
+
+TEST(BlobEncoder, WhatLz4ShrinksLittleStaysAsItIs) {
+  BlobEncoder encoder(RepositoryKeys{});
+  auto raw = random_bytes(256 << 10, 1);
+  for (std::size_t at = 0; at + 24 <= raw.size(); at += 400)
+    std::fill_n(raw.begin() + static_cast<std::ptrdiff_t>(at), 24, std::byte{'k'});
+  const auto blob = encoder.encode(BlobType::records, raw, lz4);
+  ASSERT_OK(blob);
+  EXPECT_EQ(blob->header.codec, static_cast<std::uint8_t>(format::Codec::none));
+  EXPECT_EQ(blob->header.stored_bytes, raw.size());
+}
+
 // LZ4 finds nothing in hex digits; an entropy coder halves them.
 TEST(BlobEncoder, SeesUnevenBytesWithoutRepetition) {
   BlobEncoder encoder(RepositoryKeys{});
