@@ -22,8 +22,8 @@ namespace {
 
 class TcpConnection final : public Connection {
  public:
-  TcpConnection(tcp::socket socket, const ConnectOptions& options)
-      : Connection(address_of(options)), socket_(std::move(socket)) {}
+  TcpConnection(tcp::socket socket, std::string address)
+      : Connection(std::move(address), ends_of(socket)), socket_(std::move(socket)) {}
 
  private:
   asio::awaitable<Result<std::size_t>> read_now(std::span<std::byte> into) override {
@@ -74,6 +74,19 @@ std::string to_text(const tcp::endpoint& endpoint) {
                      endpoint.port());
 }
 
+void tune(tcp::socket& socket) {
+  error_code ignored;  // a socket that cannot be tuned still works
+  socket.set_option(tcp::no_delay(true), ignored);
+  socket.set_option(tcp::socket::keep_alive(true), ignored);
+}
+
+std::string address_text(asio::ip::address address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+  }
+  return address.to_string();
+}
+
 asio::awaitable<Result<void>> connect_one(tcp::socket& socket, tcp::endpoint endpoint) {
   const auto [ec] = co_await socket.async_connect(endpoint, as_result);
   if (ec == asio::error::operation_aborted) co_return std::unexpected(cancelled_error());
@@ -81,9 +94,7 @@ asio::awaitable<Result<void>> connect_one(tcp::socket& socket, tcp::endpoint end
     std::string detail = fmt::format("{}: {}", to_text(endpoint), ec.message());
     co_return std::unexpected(Error{.code = Errc::connect_failed, .detail = std::move(detail)});
   }
-  error_code ignored;  // a socket that cannot be tuned still works
-  socket.set_option(tcp::no_delay(true), ignored);
-  socket.set_option(tcp::socket::keep_alive(true), ignored);
+  tune(socket);
   co_return Result<void>();
 }
 
@@ -120,10 +131,32 @@ asio::awaitable<Result<std::unique_ptr<Connection>>> connect(asio::any_io_execut
   auto socket = co_await connect_any(executor, *std::move(endpoints), left);
   if (!socket) co_return std::unexpected(std::move(socket.error()));
   if (options.tls.enabled) co_return co_await start_tls(*std::move(socket), options);
-  co_return std::make_unique<TcpConnection>(*std::move(socket), options);
+  co_return std::make_unique<TcpConnection>(*std::move(socket), address_of(options));
 }
 
 }  // namespace
+
+ConnectionEnds ends_of(const tcp::socket& socket) {
+  ConnectionEnds ends;
+  error_code unknown;
+  const tcp::endpoint local = socket.local_endpoint(unknown);
+  if (!unknown) ends.local = address_text(local.address());
+  const tcp::endpoint remote = socket.remote_endpoint(unknown);
+  if (!unknown) {
+    ends.remote = address_text(remote.address());
+    ends.remote_port = remote.port();
+  }
+  return ends;
+}
+
+std::unique_ptr<Connection> adopt(tcp::socket socket) {
+  tune(socket);
+  const ConnectionEnds ends = ends_of(socket);
+  ConnectOptions peer;
+  peer.host = ends.remote;
+  peer.port = ends.remote_port;
+  return std::make_unique<TcpConnection>(std::move(socket), address_of(peer));
+}
 
 ConnectOptions connect_options(const Uri& uri) {
   ConnectOptions options;

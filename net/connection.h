@@ -40,7 +40,18 @@ struct ConnectOptions {
 /// "host:port", IPv6 in brackets.
 [[nodiscard]] std::string address_of(const ConnectOptions& options);
 
-/// One TCP or TLS connection. Made by open_connection(); closed by the destructor at the latest.
+/// The IP addresses of a connection, as text; what the system cannot say is empty.
+struct ConnectionEnds {
+  std::string local;
+  std::string remote;
+  std::uint16_t remote_port = 0;
+};
+
+/// IPv4 addresses are never in their IPv6 form.
+[[nodiscard]] ConnectionEnds ends_of(const boost::asio::ip::tcp::socket& socket);
+
+/// One TCP or TLS connection. Made by open_connection() or adopt(); closed by the destructor at the
+/// latest.
 ///
 /// Threads:      one at a time: an executor of one thread, or a strand. One read and one write may
 ///               be in progress together.
@@ -67,9 +78,11 @@ class Connection {
   [[nodiscard]] const Activity& activity() const noexcept { return activity_; }
   /// "host:port" as asked for.
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
+  [[nodiscard]] const ConnectionEnds& ends() const noexcept { return ends_; }
 
  protected:
-  explicit Connection(std::string address) : address_(std::move(address)) {}
+  Connection(std::string address, ConnectionEnds ends)
+      : address_(std::move(address)), ends_(std::move(ends)) {}
 
   virtual boost::asio::awaitable<Result<std::size_t>> read_now(std::span<std::byte> into) = 0;
   virtual boost::asio::awaitable<Result<std::size_t>> write_now(
@@ -77,8 +90,12 @@ class Connection {
 
  private:
   std::string address_;
+  ConnectionEnds ends_;
   Activity activity_;
 };
+
+/// A connection that somebody else has opened to us, without TLS. Its address is the peer's.
+[[nodiscard]] std::unique_ptr<Connection> adopt(boost::asio::ip::tcp::socket socket);
 
 /// Resolves, connects (each address in turn, sharing connect_timeout) and, if asked, does the TLS
 /// handshake with the certificate and the host name verified.

@@ -30,7 +30,7 @@ Error tls_error(std::string detail) {
 class TlsConnection final : public Connection {
  public:
   TlsConnection(tcp::socket socket, ssl::context context, const ConnectOptions& options)
-      : Connection(address_of(options)),
+      : Connection(address_of(options), ends_of(socket)),
         context_(std::move(context)),
         stream_(std::move(socket), context_) {}
 
