@@ -8,6 +8,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <exception>
 #include <future>
 #include <memory>
@@ -40,6 +41,10 @@ class IoThread {
    public:
     /// Blocks until it is over.
     [[nodiscard]] T wait() { return outcome_.get(); }
+    /// Blocks for at most `limit`; whether it is over.
+    [[nodiscard]] bool is_over_within(std::chrono::milliseconds limit) const {
+      return outcome_.wait_for(limit) == std::future_status::ready;
+    }
 
    private:
     friend class IoThread;

@@ -11,6 +11,7 @@
 #include "engine/convert_stage.h"
 #include "engine/errors.h"
 #include "engine/facts_tap.h"
+#include "engine/feed_restore.h"
 #include "engine/io_thread.h"
 #include "engine/json.h"
 #include "engine/plan_json.h"
@@ -285,6 +286,9 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
   // Before anything of the target is touched: can the backup be read at all?
   if (auto readable = engine::probe(**repository, *backup); !readable) {
     return std::unexpected(readable.error());
+  }
+  if (options.mode == RestoreMode::feed) {
+    return engine::feed_restore(**repository, *backup, options, *link, meter, job);
   }
 
   meter.set_phase("connecting");

@@ -5,9 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <string_view>
+
+#include "engine/info_text.h"
 
 namespace sluice::engine {
 namespace {
@@ -19,24 +20,6 @@ constexpr std::array<std::string_view, 3> settings{"repl-diskless-sync", "repl-t
 constexpr std::array<std::string_view, 4> commands{"psync", "replconf", "ping", "info"};
 constexpr std::uint64_t buffer_limit_min = 64U << 20;
 constexpr std::uint64_t repl_timeout_min_s = 30;
-
-/// Of the text of INFO; empty where there is no such line.
-std::string_view field(std::string_view info, std::string_view name) {
-  for (std::size_t at = info.find(name); at != std::string_view::npos;
-       at = info.find(name, at + 1)) {
-    const std::size_t end = at + name.size();
-    if ((at > 0 && info[at - 1] != '\n') || end >= info.size() || info[end] != ':') continue;
-    const auto value = info.substr(end + 1);
-    return value.substr(0, value.find_first_of("\r\n"));
-  }
-  return {};
-}
-
-std::uint64_t number(std::string_view text) {
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 /// Hard and soft limit of the class for replicas, in "normal 0 0 0 slave 268435456 67108864 60
 /// ...".
@@ -55,9 +38,9 @@ std::optional<BufferLimit> replica_limit(std::string_view text) {
   }
   for (std::size_t i = 0; i + 3 < words.size(); i += 4) {
     if (words[i] != "slave" && words[i] != "replica") continue;
-    return BufferLimit{.hard_bytes = number(words[i + 1]),
-                       .soft_bytes = number(words[i + 2]),
-                       .soft_seconds = number(words[i + 3])};
+    return BufferLimit{.hard_bytes = info_number(words[i + 1]),
+                       .soft_bytes = info_number(words[i + 2]),
+                       .soft_seconds = info_number(words[i + 3])};
   }
   return std::nullopt;
 }
@@ -75,23 +58,23 @@ void judge_role(const net::ServerInfo& info, std::string_view text, Findings& fi
   }
   if (info.loading)
     findings.fail("loading", "it is still reading its own snapshot", "wait until it is up");
-  if (replica && field(text, "master_link_status") != "up") {
+  if (replica && info_field(text, "master_link_status") != "up") {
     findings.fail("role", "a replica that has lost its primary",
                   "back up from the primary, or see why the link is down");
   }
-  if (!replica && number(field(text, "connected_slaves")) > 0) {
+  if (!replica && info_number(info_field(text, "connected_slaves")) > 0) {
     findings.ok("role", fmt::format("it has {} replica(s): to back up from one of them spares it "
                                     "the fork",
-                                    number(field(text, "connected_slaves"))));
+                                    info_number(info_field(text, "connected_slaves"))));
   }
 }
 
 /// A snapshot is made by a fork: what is written meanwhile is in memory twice.
 void judge_memory(std::string_view text, Findings& findings) {
-  const std::uint64_t used = number(field(text, "used_memory"));
-  const std::uint64_t resident = std::max(number(field(text, "used_memory_rss")), used);
-  const std::uint64_t total = number(field(text, "total_system_memory"));
-  const std::uint64_t limit = number(field(text, "maxmemory"));
+  const std::uint64_t used = info_number(info_field(text, "used_memory"));
+  const std::uint64_t resident = std::max(info_number(info_field(text, "used_memory_rss")), used);
+  const std::uint64_t total = info_number(info_field(text, "total_system_memory"));
+  const std::uint64_t limit = info_number(info_field(text, "maxmemory"));
   if (used == 0) return;
   const std::string what =
       fmt::format("{} used{}, {} resident, {} in the machine", bytes_text(used),
@@ -108,7 +91,7 @@ void judge_memory(std::string_view text, Findings& findings) {
     findings.warn("memory", what + ": at maxmemory nothing is left for a fork", remedy);
   else
     findings.ok("memory", what);
-  if (field(text, "rdb_last_bgsave_status") == "err") {
+  if (info_field(text, "rdb_last_bgsave_status") == "err") {
     findings.warn("bgsave", "its last BGSAVE failed, and a snapshot for us may fail as that did",
                   "see its log; often memory for the fork (vm.overcommit_memory=1) or disk space");
   }
@@ -156,7 +139,7 @@ void judge_settings(const ServerExam& exam, std::uint64_t used, Findings& findin
   } else if (!value("repl-diskless-sync").empty()) {
     findings.ok("repl_diskless_sync", "repl-diskless-sync yes: snapshots do not touch its disk");
   }
-  const std::uint64_t timeout_s = number(value("repl-timeout"));
+  const std::uint64_t timeout_s = info_number(value("repl-timeout"));
   if (timeout_s > 0 && timeout_s < repl_timeout_min_s) {
     findings.warn("repl_timeout",
                   fmt::format("repl-timeout {}: a short stall ends the backup", timeout_s),
@@ -268,7 +251,7 @@ void judge_server(const ServerExam& exam, Findings& findings) {
     findings.warn("server", "it answers, but not to INFO: what it is cannot be told",
                   "ACL SETUSER <user> +info; without, some refusals come only when a backup runs");
   }
-  judge_settings(exam, number(field(text, "used_memory")), findings);
+  judge_settings(exam, info_number(info_field(text, "used_memory")), findings);
   judge_user(exam, findings);
 }
 

@@ -13,8 +13,8 @@ namespace {
 constexpr std::size_t crlf_bytes = 2;
 
 std::unexpected<Error> protocol_error(std::string_view what, std::string_view line) {
-  return std::unexpected(Error{.code = Errc::protocol_error,
-                               .detail = fmt::format("{}: {}", what, printable(line))});
+  return std::unexpected(
+      Error{.code = Errc::protocol_error, .detail = fmt::format("{}: {}", what, printable(line))});
 }
 
 std::unexpected<Error> too_large(std::string detail) {

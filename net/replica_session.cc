@@ -122,8 +122,7 @@ asio::awaitable<bool> ReplicaSession::ping() {
 
 // A replica that loads what it was sent may say nothing for long.
 bool ReplicaSession::is_silent() const {
-  return has_acked_ &&
-         std::chrono::steady_clock::now() - heard_at_ > options_.silence_timeout;
+  return has_acked_ && std::chrono::steady_clock::now() - heard_at_ > options_.silence_timeout;
 }
 
 asio::awaitable<Result<void>> ReplicaSession::read_acks() {
@@ -143,8 +142,8 @@ asio::awaitable<Result<void>> ReplicaSession::read_acks() {
 }
 
 void ReplicaSession::on_command(const CommandParser::Command& command) {
-  const bool is_ack = command.size() >= 3 && same_word(command[0], "REPLCONF") &&
-                      same_word(command[1], "ACK");
+  const bool is_ack =
+      command.size() >= 3 && same_word(command[0], "REPLCONF") && same_word(command[1], "ACK");
   if (!is_ack) return;
   std::uint64_t offset = 0;
   const std::string& text = command[2];

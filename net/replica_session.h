@@ -22,8 +22,8 @@
 namespace sluice::net {
 
 struct SessionOptions {
-  /// A replica that takes nothing of the snapshot, or acknowledges nothing once it has begun to, for
-  /// longer is given up.
+  /// A replica that takes nothing of the snapshot, or acknowledges nothing once it has begun to,
+  /// for longer is given up.
   std::chrono::milliseconds silence_timeout{60'000};
   std::chrono::milliseconds ping_interval{5'000};
 };

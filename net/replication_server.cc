@@ -49,8 +49,8 @@ Result<std::unique_ptr<ReplicationServer>> ReplicationServer::listen(
 Result<void> ReplicationServer::open() {
   error_code ec;
   tcp::resolver resolver(executor_);
-  const auto found = resolver.resolve(options_.host, std::to_string(options_.port),
-                                      tcp::resolver::passive, ec);
+  const auto found =
+      resolver.resolve(options_.host, std::to_string(options_.port), tcp::resolver::passive, ec);
   if (ec || found.empty()) {
     return std::unexpected(
         Error{.code = Errc::resolve_failed,

@@ -16,8 +16,8 @@
 namespace sluice::net {
 
 struct ReplicationServerOptions {
-  std::string host;        ///< IP address to listen at; a name is looked up.
-  std::uint16_t port = 0;  ///< Zero: any that is free.
+  std::string host;                     ///< IP address to listen at; a name is looked up.
+  std::uint16_t port = 0;               ///< Zero: any that is free.
   std::optional<std::string> password;  ///< That replicas must know; absent: none.
   /// Whether a replica may be served, once it has asked for the snapshot. Called on the executor's
   /// thread. Empty: any.

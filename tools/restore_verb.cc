@@ -22,6 +22,7 @@ struct Options {
   std::string mode = "auto";
   unsigned connections = 2;
   std::uint64_t rate = 0;
+  std::string listen;
   std::string on_conflict = "refuse";
   bool flush = false;
   bool yes = false;
@@ -39,7 +40,8 @@ OnConflict policy(const std::string& name) {
 }
 
 RestoreMode mode(const std::string& name) {
-  for (const RestoreMode mode : {RestoreMode::restore, RestoreMode::commands}) {
+  for (const RestoreMode mode : {RestoreMode::feed, RestoreMode::restore,
+                                 RestoreMode::commands}) {
     if (name == to_string(mode)) return mode;
   }
   return RestoreMode::automatic;
@@ -152,6 +154,7 @@ int run(const Options& options, const Globals& globals) {
   job.mode = mode(options.mode);
   job.connections = options.connections;
   job.bytes_per_second = options.rate;
+  job.listen = options.listen;
   job.io = globals.io_backend();
   Result<RestoreResult> result;
   {
@@ -170,13 +173,17 @@ Verb add_restore(CLI::App& app, const Globals& globals) {
       ->required();
   app.add_option("TARGET", options->target, "URI of the server to restore into")->required();
   app.add_option("--mode", options->mode, "How keys are written")
-      ->check(CLI::IsMember({"auto", "restore", "commands"}))
+      ->check(CLI::IsMember({"auto", "feed", "restore", "commands"}))
       ->capture_default_str();
   app.add_option("--connections", options->connections, "To the target, at a time")
       ->check(CLI::Range(1, 64))
       ->capture_default_str();
   app.add_option("--rate", options->rate, "Bytes a second that are sent at most, e.g. 20MB")
       ->transform(CLI::AsSizeValue(true));
+  app.add_option("--listen", options->listen,
+                 "Mode feed: where the target is told to load from (default: the address of this "
+                 "machine that it is reached from)")
+      ->type_name("HOST[:PORT]");
   app.add_option("--on-conflict", options->on_conflict,
                  "When the target holds keys: refuse to start, replace or skip those that exist")
       ->check(CLI::IsMember({"refuse", "replace", "skip"}))

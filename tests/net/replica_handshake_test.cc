@@ -76,8 +76,9 @@ TEST(ReplicaHandshake, EndsWithAWrongPassword) {
   for (const std::string_view wrong : {"", "secre", "secret1", "Secret"}) {
     SCOPED_TRACE(wrong);
     ReplicaHandshake handshake("secret");
-    EXPECT_EQ(ask(handshake, {"AUTH", wrong}),
-              "-WRONGPASS invalid username-password pair\r\n(a replica came with a wrong password)");
+    EXPECT_EQ(
+        ask(handshake, {"AUTH", wrong}),
+        "-WRONGPASS invalid username-password pair\r\n(a replica came with a wrong password)");
     EXPECT_EQ(handshake.feed(bytes("AUTH secret\r\n")).error().code, Errc::auth_failed);
   }
   ReplicaHandshake empty("");

@@ -49,6 +49,9 @@ struct RestoreOptions {
   std::uint64_t bytes_per_second = 0;  ///< Of commands; 0: as fast as it goes.
   Filter filter = {};                  ///< Which keys, and as what.
   bool dry_run = false;  ///< Only find out what would happen: see RestorePlan. Writes nothing.
+  /// Mode feed: "HOST[:PORT]" that the target is told to load from. Empty: the address of this
+  /// machine that it is reached from, and any port that is free.
+  std::string listen;
   std::uint64_t inflight_bytes_max = 32ULL << 20;
   IoBackend io = IoBackend::automatic;
 };
@@ -131,9 +134,15 @@ struct RestoreResult {
   std::optional<Error> interrupted;
 };
 
-/// Puts a backup into a live server by pipelined RESTORE commands, and proves it: reads back, as a
-/// replica, what the target then holds.
+/// Puts a backup into a live server, and proves it: reads back, as a replica, what the target then
+/// holds. By pipelined RESTORE commands; or, in mode feed, as the primary of a target that is told
+/// REPLICAOF: it loads by itself what we send.
 ///
+/// Mode feed: everything that the target holds is replaced, so that it must be empty or `flush` be
+///         set; what would have it end itself is refused beforehand ("target_unsuitable"). Whatever
+///         happens, it is detached and its settings are as they were when this returns; should that
+///         not be possible, `interrupted` says what will (doctor with repair, or the same again).
+///         After a failure it is empty: nothing half-done is left that looks done.
 /// Errors: when nothing was written: no such backup, a target that cannot be reached, lacks a
 ///         permission or holds keys ("target_not_empty"). Once keys were sent a failure is in the
 ///         result (`interrupted`), so that the counts are not lost.

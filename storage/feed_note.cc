@@ -1,0 +1,99 @@
+#include "storage/feed_note.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "storage/format.h"
+#include "storage/sealed_text.h"
+
+namespace sluice::storage {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view lock_suffix = ".lock";
+
+bool is_name(std::string_view name) {
+  constexpr std::string_view allowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+  return !name.empty() && name.size() <= FeedNote::name_bytes_max && name.front() != '.' &&
+         !name.ends_with(lock_suffix) &&
+         name.find_first_not_of(allowed) == std::string_view::npos;
+}
+
+std::string lock_of(const std::string& name) { return name + std::string(lock_suffix); }
+
+Result<std::optional<std::string>> read_in(const Directory& directory, const std::string& name) {
+  const auto text = read_text(directory, name, format::text_bytes_max);
+  if (!text && text.error().code == Errc::not_found) return std::nullopt;
+  if (!text) return std::unexpected(text.error());
+  const auto content = unseal(*text, directory.path_of(name));
+  if (!content) return std::unexpected(content.error());
+  return std::string(*content);
+}
+
+Result<Directory> make_feeds(const Layout& layout) {
+  const std::string name(name::feeds);
+  if (auto made = make_directory(layout.root(), name); !made)
+    return std::unexpected(made.error());
+  if (auto synced = sync_directory(layout.root()); !synced)
+    return std::unexpected(synced.error());
+  return layout.directory(name::feeds);
+}
+
+}  // namespace
+
+Result<FeedNote> FeedNote::open(const Layout& layout, const std::string& name) {
+  if (!is_name(name)) return std::unexpected(Error{.code = Errc::bad_name, .detail = name});
+  auto directory = make_feeds(layout);
+  if (!directory) return std::unexpected(directory.error());
+  while (true) {
+    // A holder that was killed is gone a little later than that.
+    auto lock = FileLock::acquire(*directory, lock_of(name), 300ms);
+    if (!lock) return std::unexpected(lock.error());
+    if (lock->is_of(*directory, lock_of(name)))
+      return FeedNote(*std::move(directory), name, *std::move(lock));
+  }
+}
+
+FeedNote::~FeedNote() {
+  if (!directory_.fd) return;  // moved from
+  const auto there = exists(directory_, name_);
+  if (there && !*there) static_cast<void>(remove_file(directory_, lock_of(name_)));
+}
+
+Result<std::optional<std::string>> FeedNote::read() const { return read_in(directory_, name_); }
+
+Result<void> FeedNote::write(std::string_view text) {
+  return replace_text(directory_, name_, seal(text));
+}
+
+Result<void> FeedNote::clear() {
+  if (auto removed = remove_file(directory_, name_); !removed) return removed;
+  return sync_directory(directory_);
+}
+
+Result<std::vector<std::string>> list_feed_notes(const Layout& layout) {
+  const auto there = exists(layout.root(), std::string(name::feeds));
+  if (!there) return std::unexpected(there.error());
+  if (!*there) return std::vector<std::string>();
+  const auto directory = layout.directory(name::feeds);
+  if (!directory) return std::unexpected(directory.error());
+  auto names = list_directory(*directory);
+  if (!names) return names;
+  std::erase_if(*names, [](const std::string& name) { return !is_name(name); });
+  return names;
+}
+
+Result<std::optional<std::string>> read_feed_note(const Layout& layout, const std::string& name) {
+  if (!is_name(name)) return std::unexpected(Error{.code = Errc::bad_name, .detail = name});
+  const auto there = exists(layout.root(), std::string(name::feeds));
+  if (!there) return std::unexpected(there.error());
+  if (!*there) return std::nullopt;
+  const auto directory = layout.directory(name::feeds);
+  if (!directory) return std::unexpected(directory.error());
+  return read_in(*directory, name);
+}
+
+}  // namespace sluice::storage
