@@ -92,15 +92,16 @@ bool FeedStream::on_record_begin(const rdb::RecordHeader& record) {
 
 /// The id of its type comes first in the value of a module, as a LEN of nine bytes.
 void FeedStream::note_module(std::span<const std::byte> part) {
-  if (module_id_.size() == module_id_bytes) return;
   const std::size_t size = std::min(part.size(), module_id_bytes - module_id_.size());
   module_id_.insert(module_id_.end(), part.begin(),
                     part.begin() + static_cast<std::ptrdiff_t>(size));
-  if (module_id_.size() < module_id_bytes) return;
+}
+
+std::uint64_t FeedStream::module_type() const noexcept {
   std::uint64_t id = 0;
   for (std::size_t i = 1; i < module_id_bytes; ++i)
     id = id << 8 | std::to_integer<std::uint64_t>(module_id_[i]);
-  modules_.insert(id);
+  return id;
 }
 
 bool FeedStream::on_value_part(std::span<const std::byte> part) {
@@ -111,7 +112,10 @@ bool FeedStream::on_value_part(std::span<const std::byte> part) {
 
 bool FeedStream::on_record_end(std::uint64_t offset) {
   if (!fed_) return StreamFacts::on_record_end(offset);
+  const std::uint64_t left_out = converter_ != nullptr ? converter_->counts().left_out : 0;
   const bool done = StreamFacts::on_record_end(offset) && maker_->on_record_end(offset);
+  const bool is_written = converter_ == nullptr || converter_->counts().left_out == left_out;
+  if (is_written && module_id_.size() == module_id_bytes) modules_.insert(module_type());
   ledger_.count_fed(type_);
   return done && !spool_.error();
 }

@@ -31,7 +31,7 @@ class FeedStream final : public StreamFacts {
   FeedStream(const FeedForm& form, bool is_sorted, rdb::Writer::Sink sink);
 
   [[nodiscard]] const FeedLedger& ledger() const noexcept { return ledger_; }
-  /// Ids of module types, of values and of what is kept outside of keys.
+  /// Ids of module types that are fed, of values and of what is kept outside of keys.
   [[nodiscard]] const std::set<std::uint64_t>& modules() const noexcept { return modules_; }
   /// Functions that were written.
   [[nodiscard]] std::uint64_t functions_fed() const noexcept;
@@ -53,6 +53,7 @@ class FeedStream final : public StreamFacts {
  private:
   bool note_key(const rdb::RecordHeader& record);
   void note_module(std::span<const std::byte> part);
+  [[nodiscard]] std::uint64_t module_type() const noexcept;
 
   FeedForm form_;
   bool is_sorted_;
