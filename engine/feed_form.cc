@@ -5,8 +5,8 @@
 namespace sluice::engine {
 namespace {
 
-constexpr unsigned common_version = 11;        // the last that both families write
-constexpr unsigned own_magic_version = 80;     // Valkey's first with a magic of its own
+constexpr unsigned common_version = 11;         // the last that both families write
+constexpr unsigned own_magic_version = 80;      // Valkey's first with a magic of its own
 constexpr unsigned redis_version_written = 14;  // the newest that we can write
 
 }  // namespace
@@ -24,7 +24,8 @@ std::optional<rdb::Header> version_to_feed(const rdb::Header& own,
   if (takes_version(own, source)) return std::nullopt;
   if (own.dialect == rdb::Dialect::valkey)
     return rdb::Header{.dialect = own.dialect, .version = own_magic_version};
-  return rdb::Header{.dialect = own.dialect, .version = std::min(own.version, redis_version_written)};
+  return rdb::Header{.dialect = own.dialect,
+                     .version = std::min(own.version, redis_version_written)};
 }
 
 }  // namespace sluice::engine

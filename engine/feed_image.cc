@@ -111,9 +111,10 @@ Result<void> FeedImage::measure(ProgressMeter& meter, const JobContext& job) {
   MadeCheck check(made);
   Result<void> checked;
   const bool is_sorted = backup_.manifest.layout == Manifest::layout_canonical;
-  auto stream = std::make_unique<FeedStream>(form_, is_sorted, [&](std::span<const std::byte> part) {
-    if (checked && form_.converted) checked = check.take(part);
-  });
+  auto stream =
+      std::make_unique<FeedStream>(form_, is_sorted, [&](std::span<const std::byte> part) {
+        if (checked && form_.converted) checked = check.take(part);
+      });
   meter.set_phase("checking the backup");
   meter.set_total(backup_.manifest.raw_bytes);
   auto read = make(*stream, job, [&](rdb::Parser& parser) {
@@ -124,14 +125,14 @@ Result<void> FeedImage::measure(ProgressMeter& meter, const JobContext& job) {
   if (form_.converted) {
     if (checked) checked = check.finish();
     if (!checked) return checked;
-    if (made.digest().undecodable() > 0) return std::unexpected(broken(made.digest().first_problem()));
+    if (made.digest().undecodable() > 0)
+      return std::unexpected(broken(made.digest().first_problem()));
   }
   if (const auto differing = differences(backup_.manifest, *stream); !differing.empty()) {
-    return std::unexpected(
-        Error{.stage = Stage::storage,
-              .code = "corrupt",
-              .message = fmt::format("backup {}: {}", backup_.stored.key.id,
-                                     fmt::join(differing, "; "))});
+    return std::unexpected(Error{.stage = Stage::storage,
+                                 .code = "corrupt",
+                                 .message = fmt::format("backup {}: {}", backup_.stored.key.id,
+                                                        fmt::join(differing, "; "))});
   }
   measured_ = std::move(stream);
   return {};
@@ -145,7 +146,8 @@ Result<void> FeedImage::send(const RdbSink& sink, WrittenDigest* written,
   BlockSink blocks(sink);
   Result<void> sent;
   FeedStream stream(form_, false, [&](std::span<const std::byte> part) {
-    if (sent && blocks.bytes() + part.size() > bytes()) sent = std::unexpected(broken("the RDB grew"));
+    if (sent && blocks.bytes() + part.size() > bytes())
+      sent = std::unexpected(broken("the RDB grew"));
     if (sent) sent = blocks.take(part);
     if (sent && check) sent = check->take(part);
   });

@@ -52,9 +52,9 @@ void FeedLedger::on_loss(const rdb::ConversionLoss& loss) {
   std::string message = "written, but the target's version cannot hold: " + lost;
   if (loss.losses.has(rdb::Loss::value)) {
     ++left_out_;
-    message = loss.error != nullptr ? rdb::to_string(*loss.error)
-                                    : "the target's version has no such value (" +
-                                          std::string(loss.type->name) + ")";
+    message = loss.error != nullptr
+                  ? rdb::to_string(*loss.error)
+                  : "the target's version has no such value (" + std::string(loss.type->name) + ")";
   }
   add_failure(loss.db, rdb::escape(loss.name), std::move(message));
 }
@@ -70,8 +70,7 @@ void FeedLedger::report(RestoreResult& result, bool taken) const {
     const Counts& counts = types_[i];
     if (counts.fed + counts.expired == 0) continue;
     const std::uint64_t failed = taken ? counts.failed : counts.fed;
-    Ledger& ledger =
-        result.by_type[std::string(to_string(static_cast<rdb::LogicalType>(i)))];
+    Ledger& ledger = result.by_type[std::string(to_string(static_cast<rdb::LogicalType>(i)))];
     ledger.read = counts.fed + counts.expired;
     ledger.expired = counts.expired;
     ledger.failed = failed;

@@ -43,8 +43,7 @@ Result<FeedAddress> parse_feed_address(const std::string& text) {
     address.host = text.substr(0, colon);
     port = text.substr(colon);
   }
-  if (address.host.empty() || address.host.contains('/'))
-    return std::unexpected(bad_address(text));
+  if (address.host.empty() || address.host.contains('/')) return std::unexpected(bad_address(text));
   if (port.empty()) return address;
   const std::string digits = port.substr(1);
   const std::uint64_t number = info_number(digits);
@@ -73,8 +72,8 @@ Result<void> FeedLink::listen(const std::string& address) {
     server = net::ReplicationServer::listen(io_.executor(), options);
   }
   if (!server) {
-    return std::unexpected(Error{
-        .stage = Stage::net, .code = "cannot_listen", .message = server.error().detail});
+    return std::unexpected(
+        Error{.stage = Stage::net, .code = "cannot_listen", .message = server.error().detail});
   }
   server_ = std::move(*server);
   address_.port = server_->port();
@@ -90,11 +89,11 @@ void FeedLink::close() {
 /// INFO replication of the target, which must still be our replica.
 Result<std::string> FeedLink::ask_replication(const FeedState& state) {
   auto text = console_.info("replication");
-  if (!text)
-    return std::unexpected(from_net(text.error(), Role::target, console_.link().display));
+  if (!text) return std::unexpected(from_net(text.error(), Role::target, console_.link().display));
   if (!is_attached(state, *text)) {
-    return std::unexpected(refused("the target was told REPLICAOF something else, or was restarted, "
-                                   "while it was fed"));
+    return std::unexpected(
+        refused("the target was told REPLICAOF something else, or was restarted, "
+                "while it was fed"));
   }
   return std::move(*text);
 }
@@ -105,11 +104,11 @@ Result<void> FeedLink::wait_for_target(const FeedState& state) {
     std::stop_source stop;
     const std::stop_callback on_stop(job_.stop, [&stop] { stop.request_stop(); });
     std::string stranger;
-    auto accepting = io_.start(
-        server_->accept([&stranger](const std::string& from, const net::Error& error) {
+    auto accepting =
+        io_.start(server_->accept([&stranger](const std::string& from, const net::Error& error) {
           stranger = from + ": " + error.detail;
         }),
-        stop.get_token());
+                  stop.get_token());
     Result<std::string> alive;
     while (alive && !accepting.is_over_within(500ms)) {
       meter_.update(0, 0);
@@ -142,7 +141,8 @@ Result<void> FeedLink::feed(const FeedState& state, const FeedImage& image,
   meter_.set_phase("feeding");
   meter_.set_total(image.bytes());
   const auto progress = [&](std::uint64_t bytes) { meter_.update(bytes, 0); };
-  if (auto sent = send_snapshot(io_, *session_, state.replid, image, written, progress, job_); !sent)
+  if (auto sent = send_snapshot(io_, *session_, state.replid, image, written, progress, job_);
+      !sent)
     return sent;
   followed_.emplace(io_, *session_);
   if (auto loaded = wait_for_load(state, image); !loaded) return loaded;
@@ -155,8 +155,7 @@ Result<void> FeedLink::wait_for_load(const FeedState& state, const FeedImage& im
     const auto acknowledged = followed_->has_snapshot(250ms, job_.stop);
     if (!acknowledged) return std::unexpected(cut_short(*session_, acknowledged.error()));
     if (*acknowledged) return {};
-    if (auto attached = ask_replication(state); !attached)
-      return std::unexpected(attached.error());
+    if (auto attached = ask_replication(state); !attached) return std::unexpected(attached.error());
     const auto text = console_.info("persistence");
     if (!text)
       return std::unexpected(from_net(text.error(), Role::target, console_.link().display));
@@ -177,7 +176,8 @@ Result<void> FeedLink::prove_offset(const FeedState& state) {
     if (job_.stop.stop_requested()) return std::unexpected(cancelled());
     if (Clock::now() >= deadline) {
       return std::unexpected(refused(fmt::format(
-          "the target has acknowledged the backup, but says that it stands at offset {}", applied)));
+          "the target has acknowledged the backup, but says that it stands at offset {}",
+          applied)));
     }
     std::this_thread::sleep_for(10ms);
   }

@@ -40,8 +40,8 @@ class FeedLink {
   /// Where it listens: what the target is to be told.
   [[nodiscard]] const FeedAddress& address() const noexcept { return address_; }
 
-  /// Waits for the target, sends it the snapshot, and waits until it has loaded and acknowledged all
-  /// of it. The target stays attached until close(). `state` is what it was told.
+  /// Waits for the target, sends it the snapshot, and waits until it has loaded and acknowledged
+  /// all of it. The target stays attached until close(). `state` is what it was told.
   [[nodiscard]] Result<void> feed(const FeedState& state, const FeedImage& image,
                                   WrittenDigest* written);
   /// Ends the connection, and listens no more.

@@ -52,17 +52,19 @@ std::optional<Error> refuse_settings(const FeedTarget& target, const Manifest& m
                                      const std::string& display) {
   const std::string databases = target.setting("databases");
   if (databases.empty()) {
-    return refusal("no_permission",
-                   fmt::format("target {} does not let this user ask for its settings (CONFIG GET), "
-                               "on which it depends whether it can be fed{}",
-                               display, other_mode));
+    return refusal(
+        "no_permission",
+        fmt::format("target {} does not let this user ask for its settings (CONFIG GET), "
+                    "on which it depends whether it can be fed{}",
+                    display, other_mode));
   }
   const std::uint64_t needed = manifest.databases.empty() ? 0 : manifest.databases.rbegin()->first;
   if (needed >= info_number(databases)) {
-    return refusal("target_unsuitable",
-                   fmt::format("the backup has keys in database {}, target {} has {} (databases): it "
-                               "would end itself while it loads. Start it with --databases {}",
-                               needed, display, databases, needed + 1));
+    return refusal(
+        "target_unsuitable",
+        fmt::format("the backup has keys in database {}, target {} has {} (databases): it "
+                    "would end itself while it loads. Start it with --databases {}",
+                    needed, display, databases, needed + 1));
   }
   if (target.setting("tls-replication") == "yes") {
     return refusal("target_unsuitable",
@@ -106,10 +108,11 @@ std::optional<Error> refuse_feed(const FeedTarget& target, const Manifest& manif
   if (auto error = refuse_role(target, display)) return error;
   if (auto error = refuse_settings(target, manifest, display)) return error;
   if (manifest.undecodable > 0) {
-    return refusal("backup_unsuitable",
-                   fmt::format("{} value(s) of the backup cannot be decoded, and a server that loads "
-                               "one may end itself: use --mode restore, where it can refuse them",
-                               manifest.undecodable));
+    return refusal(
+        "backup_unsuitable",
+        fmt::format("{} value(s) of the backup cannot be decoded, and a server that loads "
+                    "one may end itself: use --mode restore, where it can refuse them",
+                    manifest.undecodable));
   }
   return refuse_contents(target, will_flush, display);
 }
@@ -119,15 +122,17 @@ std::optional<Error> refuse_modules(const FeedTarget& target,
                                     const std::string& display) {
   for (const std::uint64_t id : modules) {
     const std::string type = rdb::module_name(id);
-    const std::string_view module = module_of_type(std::string_view(type).substr(0, type.find('/')));
+    const std::string_view module =
+        module_of_type(std::string_view(type).substr(0, type.find('/')));
     if (std::ranges::find(target.modules, module) != target.modules.end()) continue;
-    return refusal("target_unsuitable",
-                   fmt::format("the backup has data of module type {}, and target {} has loaded {}: "
-                               "it would end itself while it loads. Load the module there, or use "
-                               "--mode restore",
-                               type, display,
-                               target.modules.empty() ? "no modules"
-                                                      : fmt::format("{}", fmt::join(target.modules, ", "))));
+    return refusal(
+        "target_unsuitable",
+        fmt::format("the backup has data of module type {}, and target {} has loaded {}: "
+                    "it would end itself while it loads. Load the module there, or use "
+                    "--mode restore",
+                    type, display,
+                    target.modules.empty() ? "no modules"
+                                           : fmt::format("{}", fmt::join(target.modules, ", "))));
   }
   return std::nullopt;
 }
@@ -135,7 +140,8 @@ std::optional<Error> refuse_modules(const FeedTarget& target,
 std::vector<std::string> feed_warnings(const FeedTarget& target, const Manifest& manifest) {
   std::vector<std::string> warnings;
   const std::uint64_t limit = info_number(target.setting("maxmemory"));
-  const auto used = std::ranges::find(manifest.aux, "used-mem", &std::pair<std::string, std::string>::first);
+  const auto used =
+      std::ranges::find(manifest.aux, "used-mem", &std::pair<std::string, std::string>::first);
   const std::uint64_t needed =
       std::max(manifest.raw_bytes, used == manifest.aux.end() ? 0 : info_number(used->second));
   if (limit > 0 && needed > limit) {
@@ -145,7 +151,8 @@ std::vector<std::string> feed_warnings(const FeedTarget& target, const Manifest&
         bytes_text(needed), bytes_text(limit), target.setting("maxmemory-policy")));
   }
   if (target.setting("replica-read-only") == "no")
-    warnings.emplace_back("replica-read-only is no at the target: others may write there meanwhile");
+    warnings.emplace_back(
+        "replica-read-only is no at the target: others may write there meanwhile");
   return warnings;
 }
 

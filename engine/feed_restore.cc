@@ -92,9 +92,9 @@ class FeedRun {
   FeedTarget target_;
   FeedState state_;
   std::optional<FeedImage> image_;
-  std::int64_t start_ms_ = 0;  // of the attempt
+  std::int64_t start_ms_ = 0;               // of the attempt
   std::unique_ptr<WrittenDigest> written_;  // when it is to be proven
-  bool is_finishing_ = false;  // the target has it all from an earlier run
+  bool is_finishing_ = false;               // the target has it all from an earlier run
   RestoreResult result_;
 };
 
@@ -140,8 +140,9 @@ Result<void> FeedRun::write_note(FeedState::Stage stage) {
   state_.stage = stage;
   if (auto written = note_.write(encode(state_)); !written) {
     Error error = from_storage(written.error());
-    error.message += ": without a note of what is to be undone no target is fed; --mode restore "
-                     "needs none";
+    error.message +=
+        ": without a note of what is to be undone no target is fed; --mode restore "
+        "needs none";
     return std::unexpected(std::move(error));
   }
   return {};
@@ -169,8 +170,9 @@ Result<void> FeedRun::change_target() {
     if (!set) return std::unexpected(about_target(set.error()));
     if (set->is_error()) {
       state_.settings.clear();
-      result_.notes.push_back("the target loads by way of its disk: CONFIG SET repl-diskless-load: " +
-                              net::printable(set->text));
+      result_.notes.push_back(
+          "the target loads by way of its disk: CONFIG SET repl-diskless-load: " +
+          net::printable(set->text));
     }
   }
   if (options_.flush) {
@@ -229,8 +231,7 @@ void FeedRun::finish_earlier() {
 
 void FeedRun::prove() {
   if (!written_) return;
-  auto proof =
-      prove_restore(options_.target, link_, *written_, start_ms_, io_, meter_, job_);
+  auto proof = prove_restore(options_.target, link_, *written_, start_ms_, io_, meter_, job_);
   result_.verified = proof.verified;
   result_.digest = std::move(proof.digest);
   result_.interrupted = std::move(proof.stopped);
@@ -262,9 +263,9 @@ void FeedRun::detach(FeedLink& feed_link, std::optional<Error> failure) {
   }
   const bool is_whole = state_.stage == FeedState::Stage::loaded && result_.verified.value_or(true);
   if (result_.interrupted && !is_whole) {
-    result_.interrupted->message +=
-        undone->keys == 0 ? "; the target is empty" : "; the target may hold part of the backup: "
-                                                      "run this again with --flush";
+    result_.interrupted->message += undone->keys == 0 ? "; the target is empty"
+                                                      : "; the target may hold part of the backup: "
+                                                        "run this again with --flush";
   }
   settle_note({.keys = is_whole ? 0 : undone->keys});
 }
@@ -277,8 +278,7 @@ void FeedRun::settle_note(const FeedUndone& undone) {
       meter_.notice(written.error().message);
     return;
   }
-  if (auto cleared = note_.clear(); !cleared)
-    meter_.notice(from_storage(cleared.error()).message);
+  if (auto cleared = note_.clear(); !cleared) meter_.notice(from_storage(cleared.error()).message);
 }
 
 }  // namespace

@@ -12,8 +12,8 @@ Error cut_short(const net::ReplicaSession& session, const net::Error& error) {
   return {.stage = Stage::net,
           .code = "feed_cut_short",
           .message = "the replica at " + session.peer().address + " ended the connection after " +
-                     std::to_string(session.snapshot_bytes()) + " bytes: " +
-                     (error.detail.empty() ? error.code.message() : error.detail) +
+                     std::to_string(session.snapshot_bytes()) +
+                     " bytes: " + (error.detail.empty() ? error.code.message() : error.detail) +
                      "; its log says why"};
 }
 

@@ -53,8 +53,8 @@ std::optional<FeedState> decode_feed_state(std::string_view text) {
   const json::value value = json::parse(text, bad);
   const json::object* root = bad ? nullptr : value.if_object();
   if (root == nullptr || text_of(*root, "magic") != magic) return std::nullopt;
-  const auto stage = std::ranges::find(stages, text_of(*root, "stage"),
-                                       &decltype(stages)::value_type::second);
+  const auto stage =
+      std::ranges::find(stages, text_of(*root, "stage"), &decltype(stages)::value_type::second);
   if (stage == stages.end()) return std::nullopt;
   FeedState state{.target = text_of(*root, "target"),
                   .backup = text_of(*root, "backup"),

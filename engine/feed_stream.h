@@ -61,7 +61,7 @@ class FeedStream final : public StreamFacts {
   FeedLedger ledger_;
   std::set<std::uint64_t> modules_;
   ValueSpool spool_;
-  std::optional<rdb::Writer> writer_;   // once the header was read
+  std::optional<rdb::Writer> writer_;    // once the header was read
   std::unique_ptr<rdb::Handler> maker_;  // likewise
   const rdb::Converter* converter_ = nullptr;
   bool fed_ = false;  // the current record

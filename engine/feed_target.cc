@@ -10,9 +10,15 @@
 namespace sluice::engine {
 namespace {
 
-constexpr std::array<std::string_view, 9> settings{
-    "databases",   "maxmemory",          "maxmemory-policy",     "tls-replication",
-    "replica-announce-port", "repl-diskless-load", "repl-timeout", "appendonly", "replica-read-only"};
+constexpr std::array<std::string_view, 9> settings{"databases",
+                                                   "maxmemory",
+                                                   "maxmemory-policy",
+                                                   "tls-replication",
+                                                   "replica-announce-port",
+                                                   "repl-diskless-load",
+                                                   "repl-timeout",
+                                                   "appendonly",
+                                                   "replica-read-only"};
 
 constexpr unsigned valkey_own_magic = 80;
 constexpr std::size_t footer_bytes = 10;
@@ -24,8 +30,15 @@ unsigned version_by_name(unsigned major, unsigned minor) {
     unsigned minor;
     unsigned rdb;
   };
-  constexpr std::array<Row, 9> rows{{{8, 8, 14}, {8, 6, 13}, {7, 4, 12}, {7, 2, 11}, {7, 0, 10},
-                                     {5, 0, 9}, {4, 0, 8}, {3, 2, 7}, {0, 0, 6}}};
+  constexpr std::array<Row, 9> rows{{{8, 8, 14},
+                                     {8, 6, 13},
+                                     {7, 4, 12},
+                                     {7, 2, 11},
+                                     {7, 0, 10},
+                                     {5, 0, 9},
+                                     {4, 0, 8},
+                                     {3, 2, 7},
+                                     {0, 0, 6}}};
   for (const Row& row : rows) {
     if (major > row.major || (major == row.major && minor >= row.minor)) return row.rdb;
   }
@@ -42,7 +55,8 @@ net::Result<rdb::Header> ask_own_version(TargetConsole& console, const net::Serv
   const auto dump = console.call({"FUNCTION", "DUMP"});
   if (!dump) return std::unexpected(dump.error());
   if (dump->type == net::Reply::Type::bulk && dump->text.size() >= footer_bytes) {
-    const std::string_view footer = std::string_view(dump->text).substr(dump->text.size() - footer_bytes);
+    const std::string_view footer =
+        std::string_view(dump->text).substr(dump->text.size() - footer_bytes);
     return header_of_version(static_cast<unsigned char>(footer[0]) |
                              static_cast<unsigned char>(footer[1]) << 8U);
   }
@@ -77,7 +91,8 @@ net::Result<void> ask_extensions(TargetConsole& console, FeedTarget& target) {
 
 net::Result<std::string> ask_info(TargetConsole& console) {
   std::string text;
-  for (const std::string_view section : {"server", "replication", "persistence", "keyspace", "memory"}) {
+  for (const std::string_view section :
+       {"server", "replication", "persistence", "keyspace", "memory"}) {
     auto part = console.info(section);
     if (!part) return part;
     text += *part;

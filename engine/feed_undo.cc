@@ -26,8 +26,7 @@ net::Result<net::Reply> order_when_loaded(TargetConsole& console,
 
 /// A server before 7.0 has no functions to remove, and says so.
 net::Result<void> empty(TargetConsole& console) {
-  if (auto flushed = console.order({"FLUSHALL"}); !flushed)
-    return std::unexpected(flushed.error());
+  if (auto flushed = console.order({"FLUSHALL"}); !flushed) return std::unexpected(flushed.error());
   if (auto flushed = console.call({"FUNCTION", "FLUSH"}); !flushed)
     return std::unexpected(flushed.error());
   return {};

@@ -9,8 +9,8 @@
 namespace sluice::engine {
 
 /// Writes an RDB stream again in the version that it has: its records byte for byte but for their
-/// keys, functions, what modules keep outside of keys, and those aux fields that are about the data.
-/// What is about the source's replication, its slots or its AOF is left out.
+/// keys, functions, what modules keep outside of keys, and those aux fields that are about the
+/// data. What is about the source's replication, its slots or its AOF is left out.
 ///
 /// Memory:  that of the parser and the writer.
 /// Errors:  none of its own.

@@ -169,4 +169,16 @@ asio::awaitable<Result<bool>> ReplicaSession::acknowledged(std::uint64_t offset,
   co_return true;
 }
 
+asio::awaitable<Result<bool>> ReplicaSession::is_linked(std::chrono::milliseconds limit) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (!ended_ && std::chrono::steady_clock::now() < deadline) {
+    const bool cancelled = co_await cancel_requested();
+    if (cancelled) co_return false;
+    news_.expires_at(deadline);
+    co_await news_.async_wait(as_result);
+  }
+  co_return !ended_;
+}
+
 }  // namespace sluice::net

@@ -67,6 +67,9 @@ class ReplicaSession {
   [[nodiscard]] boost::asio::awaitable<Result<bool>> acknowledged(std::uint64_t offset,
                                                                   std::chrono::milliseconds limit);
 
+  /// Whether follow() still goes on after `limit`; at once when it does not. Cancellation: false.
+  [[nodiscard]] boost::asio::awaitable<Result<bool>> is_linked(std::chrono::milliseconds limit);
+
   /// Bytes of the snapshot so far.
   [[nodiscard]] std::uint64_t snapshot_bytes() const noexcept { return snapshot_bytes_; }
   /// The replication offset behind all that was sent.

@@ -18,8 +18,7 @@ bool is_name(std::string_view name) {
   constexpr std::string_view allowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
   return !name.empty() && name.size() <= FeedNote::name_bytes_max && name.front() != '.' &&
-         !name.ends_with(lock_suffix) &&
-         name.find_first_not_of(allowed) == std::string_view::npos;
+         !name.ends_with(lock_suffix) && name.find_first_not_of(allowed) == std::string_view::npos;
 }
 
 std::string lock_of(const std::string& name) { return name + std::string(lock_suffix); }
@@ -35,10 +34,8 @@ Result<std::optional<std::string>> read_in(const Directory& directory, const std
 
 Result<Directory> make_feeds(const Layout& layout) {
   const std::string name(name::feeds);
-  if (auto made = make_directory(layout.root(), name); !made)
-    return std::unexpected(made.error());
-  if (auto synced = sync_directory(layout.root()); !synced)
-    return std::unexpected(synced.error());
+  if (auto made = make_directory(layout.root(), name); !made) return std::unexpected(made.error());
+  if (auto synced = sync_directory(layout.root()); !synced) return std::unexpected(synced.error());
   return layout.directory(name::feeds);
 }
 

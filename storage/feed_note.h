@@ -12,8 +12,9 @@
 
 namespace sluice::storage {
 
-/// What is to be undone at a server, should whoever changes it not come to that: one sealed text for
-/// each server, `feeds/NAME` below the root of the repository. Opaque here. Held by one at a time.
+/// What is to be undone at a server, should whoever changes it not come to that: one sealed text
+/// for each server, `feeds/NAME` below the root of the repository. Opaque here. Held by one at a
+/// time.
 ///
 /// Durability: what write() and clear() have done is on stable storage when they return.
 /// Lifetime:   `layout` outlives the note.

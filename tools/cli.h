@@ -46,6 +46,7 @@ Verb add_get(CLI::App& app, const Globals& globals);
 Verb add_digest(CLI::App& app, const Globals& globals);
 Verb add_diff(CLI::App& app, const Globals& globals);
 Verb add_history(CLI::App& app, const Globals& globals);
+Verb add_feed(CLI::App& app, const Globals& globals);
 Verb add_doctor(CLI::App& app, const Globals& globals);
 
 /// Says on stderr why a job failed, as JSON on stdout too when that was asked for, and gives the

@@ -62,6 +62,8 @@ int run(int argc, char** argv) {
                             globals)},
       {"restore",
        add_restore(*app.add_subcommand("restore", "Put a backup into a live server"), globals)},
+      {"feed",
+       add_feed(*app.add_subcommand("feed", "Serve a backup to servers told REPLICAOF"), globals)},
       {"check", add_check(*app.add_subcommand("check", "Validate an RDB file"), globals)},
       {"export",
        add_export(*app.add_subcommand("export", "Write a dataset as JSON lines, commands or CSV"),

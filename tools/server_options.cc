@@ -8,9 +8,7 @@
 #include <utility>
 
 namespace sluice::tools {
-namespace {
 
-/// The first line of a file.
 Result<std::string> read_password(const std::string& path) {
   std::ifstream file(path);
   std::string password;
@@ -22,6 +20,8 @@ Result<std::string> read_password(const std::string& path) {
   if (password.ends_with('\r')) password.pop_back();
   return password;
 }
+
+namespace {
 
 std::optional<std::string> environment(const std::string& name) {
   const char* value = std::getenv(name.c_str());

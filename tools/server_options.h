@@ -26,6 +26,9 @@ void add_server_options(CLI::App& app, ServerOptions& options, const std::string
                                                  const ServerOptions& options,
                                                  const std::string& side);
 
+/// The first line of a file.
+[[nodiscard]] Result<std::string> read_password(const std::string& path);
+
 /// The place of that name, with what it takes to get in when it is a live server.
 [[nodiscard]] Result<Place> make_place(const std::string& name, const ServerOptions& options,
                                        const Globals& globals);

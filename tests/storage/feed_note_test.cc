@@ -53,7 +53,9 @@ TEST_F(FeedNoteTest, IsHeldByOneAtATime) {
 TEST_F(FeedNoteTest, LeavesNothingBehindWhenThereIsNoNote) {
   EXPECT_TRUE(list_feed_notes(layout())->empty());
   EXPECT_EQ(*read_feed_note(layout(), "a"), std::nullopt);
-  { ASSERT_OK(FeedNote::open(layout(), "a")); }
+  {
+    ASSERT_OK(FeedNote::open(layout(), "a"));
+  }
   EXPECT_TRUE(std::filesystem::is_empty(scratch_.path() / "repository" / "feeds"));
 }
 
