@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "engine/errors.h"
+#include "engine/feed_doctor.h"
 #include "engine/findings.h"
 #include "engine/progress_meter.h"
 #include "engine/repository_doctor.h"
@@ -36,6 +37,7 @@ Result<DoctorResult> doctor(const DoctorOptions& options, const JobContext& job)
     auto place = engine::examine_server(address, findings, meter, job);
     if (!place) return std::unexpected(place.error());
     result.place = std::move(*place);
+    engine::examine_feed(options, address, findings, job);
   } else {
     result.kind = "repository";
     result.place = options.place;

@@ -10,6 +10,7 @@
 #include "engine/clock.h"
 #include "engine/disk_doctor.h"
 #include "engine/errors.h"
+#include "engine/feed_doctor.h"
 #include "engine/repository_access.h"
 #include "sluice/catalog.h"
 #include "storage/file_system.h"
@@ -262,6 +263,7 @@ Result<std::optional<DiskBench>> examine_repository(const DoctorOptions& options
     tell_no_repository(*root, layout.error(), findings);
   } else {
     newest = examine_contents(options, *layout, findings);
+    examine_feed_notes(*layout, findings);
     if (auto opened = layout->directory(storage::name::tmp)) {
       tmp = *std::move(opened);
       place.scratch = &*tmp;

@@ -17,6 +17,7 @@ struct Options {
   std::string place;
   ServerOptions server;
   bool bench = true;
+  bool repair = false;
 };
 
 void print(const DoctorResult& result) {
@@ -40,7 +41,15 @@ int run(const Options& options, const Globals& globals) {
   DoctorOptions what{.place = options.place.empty() ? globals.repository : options.place,
                      .server = {},
                      .io = globals.io_backend(),
-                     .bench = options.bench};
+                     .bench = options.bench,
+                     .repository = globals.repository,
+                     .repair = options.repair};
+  if (options.repair && !is_server_uri(what.place)) {
+    return report({.stage = Stage::usage,
+                   .code = "bad_option",
+                   .message = "--repair is about a live server: give its URI"},
+                  globals);
+  }
   if (is_server_uri(what.place)) {
     auto address = make_address(what.place, options.server, "source");
     if (!address) return report(address.error(), globals);
@@ -67,6 +76,8 @@ Verb add_doctor(CLI::App& app, const Globals& globals) {
   app.add_option("PLACE", options->place,
                  "Directory of a repository (default: the one of --repo), or URI of a live server");
   app.add_flag("--bench,!--no-bench", options->bench, "Measure the disk (default)");
+  app.add_flag("--repair", options->repair,
+               "Of a live server: undo what a restore has left there that was cut short");
   add_server_options(app, options->server, "source");
   return [options, &globals] { return run(*options, globals); };
 }

@@ -20,6 +20,11 @@ struct DoctorOptions {
   /// Measures the disk: some seconds, at most 64 MiB at a time, in files without a name. In a
   /// repository, what is found out is kept for the backups to come.
   bool bench = true;
+  /// Of a live server: a repository that may have a note of a restore into it (mode feed). One that
+  /// is not there is no error.
+  std::string repository;
+  /// Undoes what such a restore has left at the server. Nothing else is ever changed there.
+  bool repair = false;
 };
 
 /// One thing that was looked at.
