@@ -46,8 +46,8 @@ Result<std::unique_ptr<net::ReplicationServer>> listen(engine::IoThread& io,
   server.session.silence_timeout = options.timeout;
   auto listening = net::ReplicationServer::listen(io.executor(), std::move(server));
   if (!listening) {
-    return std::unexpected(Error{
-        .stage = Stage::net, .code = "cannot_listen", .message = listening.error().detail});
+    return std::unexpected(
+        Error{.stage = Stage::net, .code = "cannot_listen", .message = listening.error().detail});
   }
   return std::move(*listening);
 }
@@ -88,9 +88,8 @@ Result<FeedResult> feed(const FeedOptions& options, const JobContext& job) {
   result.backup = key->id;
   result.instance = key->instance;
   const std::string& host = (*server)->host();
-  result.address =
-      fmt::format("{}{}{}:{}", host.contains(':') ? "[" : "", host,
-                  host.contains(':') ? "]" : "", (*server)->port());
+  result.address = fmt::format("{}{}{}:{}", host.contains(':') ? "[" : "", host,
+                               host.contains(':') ? "]" : "", (*server)->port());
   report_image(image, result);
   meter.notice("listening at " + result.address);
   engine::FeedService service(options, image, io, **server, job);
@@ -104,13 +103,13 @@ std::string to_json(const FeedResult& result) {
   namespace json = boost::json;
   json::array replicas;
   for (const FedReplica& replica : result.replicas) {
-    replicas.push_back({{"address", replica.address},
-                        {"version", replica.version},
-                        {"bytes", replica.bytes},
-                        {"complete", replica.complete},
-                        {"seconds", replica.seconds},
-                        {"error", replica.error.empty() ? json::value(nullptr)
-                                                        : json::value(replica.error)}});
+    replicas.push_back(
+        {{"address", replica.address},
+         {"version", replica.version},
+         {"bytes", replica.bytes},
+         {"complete", replica.complete},
+         {"seconds", replica.seconds},
+         {"error", replica.error.empty() ? json::value(nullptr) : json::value(replica.error)}});
   }
   json::array failures;
   for (const RestoreFailure& failure : result.failures) {

@@ -78,11 +78,11 @@ class FeedExam {
         std::string(about),
         fmt::format("a restore of backup {} was cut short: {}; {}{}{}", state.backup,
                     whole ? "all of it is there" : "what it holds is NOT the whole backup",
-                    attached ? fmt::format("it is a replica of {}:{}, where nobody feeds it any more",
-                                           state.primary_host, state.primary_port)
-                             : "it is no replica of ours any more",
-                    settings.empty() ? "" : "; settings are changed: ",
-                    fmt::join(settings, ", ")),
+                    attached
+                        ? fmt::format("it is a replica of {}:{}, where nobody feeds it any more",
+                                      state.primary_host, state.primary_port)
+                        : "it is no replica of ours any more",
+                    settings.empty() ? "" : "; settings are changed: ", fmt::join(settings, ", ")),
         fmt::format("sluice doctor {} --repair --repo {}, or run the restore again", link_.display,
                     options_.repository));
   }
@@ -102,9 +102,9 @@ class FeedExam {
     if (auto noted = keeps_note ? note.write(encode(state)) : note.clear(); !noted)
       findings_.warn(std::string(about), to_string(noted.error()), "see to the repository");
     if (keeps_note) return tell_keys(state, undone->keys);
-    const std::string done =
-        undone->was_attached ? "it was detached and its settings are as they were"
-                             : "its settings are as they were";
+    const std::string done = undone->was_attached
+                                 ? "it was detached and its settings are as they were"
+                                 : "its settings are as they were";
     findings_.ok(std::string(about),
                  fmt::format("{}; {}", done,
                              whole ? fmt::format("it holds the {} key(s) of backup {} that it has "
@@ -119,11 +119,12 @@ class FeedExam {
   }
 
   void tell_keys(const FeedState& state, std::uint64_t keys) {
-    findings_.fail(std::string(about),
-                   fmt::format("it holds {} key(s) after a restore of backup {}, of {} key(s), that "
-                               "did not end well: do not take them for the whole",
-                               keys, state.backup, state.keys),
-                   "run the restore again with --flush");
+    findings_.fail(
+        std::string(about),
+        fmt::format("it holds {} key(s) after a restore of backup {}, of {} key(s), that "
+                    "did not end well: do not take them for the whole",
+                    keys, state.backup, state.keys),
+        "run the restore again with --flush");
   }
 
   const DoctorOptions& options_;

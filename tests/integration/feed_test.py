@@ -134,7 +134,7 @@ class Pairs(Feeding):
     def ours(self, server, repository):
         with server.client() as client:
             client.call('DEBUG', 'SET-ACTIVE-EXPIRE', '1')
-            self.wait(lambda: not client.call('EXISTS', 'soon'))
+            self.wait(lambda: not client.call('EXISTS', 'soon', 'gone'))
         return self.assert_done(repository.run('digest', server.uri()))['digest']
 
 

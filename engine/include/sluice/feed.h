@@ -45,8 +45,8 @@ struct FeedResult {
   std::string address;  ///< Where it listened.
   std::string dialect;  ///< "redis" or "valkey".
   unsigned rdb_version = 0;
-  std::uint64_t bytes = 0;  ///< Of the RDB.
-  Ledger total;             ///< `written`: what each complete replica has got.
+  std::uint64_t bytes = 0;               ///< Of the RDB.
+  Ledger total;                          ///< `written`: what each complete replica has got.
   std::vector<RestoreFailure> failures;  ///< What the version cannot hold; the first thousand.
   std::uint64_t failure_count = 0;
   std::vector<FedReplica> replicas;  ///< The first thousand, as they left or the job ended.
