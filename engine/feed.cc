@@ -8,6 +8,7 @@
 #include "engine/backup_stream.h"
 #include "engine/canonical_rdb.h"
 #include "engine/clock.h"
+#include "engine/conversion_loss.h"
 #include "engine/feed_image.h"
 #include "engine/feed_link.h"
 #include "engine/feed_service.h"
@@ -62,6 +63,8 @@ void report_image(const engine::FeedImage& image, FeedResult& result) {
   result.total = counts.total;
   result.failures = std::move(counts.failures);
   result.failure_count = counts.failure_count;
+  result.losses = std::move(counts.losses);
+  result.loss_count = counts.loss_count;
 }
 
 }  // namespace
@@ -127,6 +130,8 @@ std::string to_json(const FeedResult& result) {
                                       {"failed", result.total.failed},
                                       {"failures", std::move(failures)},
                                       {"failure_count", result.failure_count},
+                                      {"losses", engine::json_losses(result.losses)},
+                                      {"loss_count", result.loss_count},
                                       {"replicas", std::move(replicas)},
                                       {"served", result.served},
                                       {"refused", result.refused},

@@ -16,10 +16,6 @@ struct FeedForm {
   std::int64_t cutoff_ms = 0;
 };
 
-/// Whether a server whose own dumps are `own` takes `offered`, as far as versions go.
-/// Source: Redis and Valkey src/rdb.c rdbLoadRioWithLoadingCtx(); rdb-version-check strict.
-[[nodiscard]] bool takes_version(const rdb::Header& own, const rdb::Header& offered) noexcept;
-
 /// The version in which `source` is fed to a server whose own dumps are `own`; nullopt: as it is.
 [[nodiscard]] std::optional<rdb::Header> version_to_feed(const rdb::Header& own,
                                                          const rdb::Header& source) noexcept;

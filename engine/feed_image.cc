@@ -40,8 +40,7 @@ class FedDigest final : public rdb::Handler {
     return true;
   }
   bool on_record_end(std::uint64_t) override {
-    written_.sent();
-    written_.answered(true);
+    written_.answered(written_.taken(), true);
     return true;
   }
 

@@ -1,28 +1,10 @@
 #include "engine/feed_ledger.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 
-#include "rdb/error.h"
-#include "rdb/escape.h"
+#include "engine/conversion_loss.h"
 
 namespace sluice::engine {
-namespace {
-
-/// What the target's version cannot say of a key, in words; empty when nothing counts.
-std::string words(const rdb::Losses& losses) {
-  std::string said;
-  for (std::size_t number = 0; number < rdb::loss_count; ++number) {
-    const auto loss = static_cast<rdb::Loss>(number);
-    if (!losses.has(loss) || loss == rdb::Loss::active_times) continue;
-    if (!said.empty()) said += "; ";
-    said += rdb::to_string(loss);
-  }
-  return said;
-}
-
-}  // namespace
 
 void FeedLedger::count_expired(rdb::LogicalType type) {
   ++types_[static_cast<std::size_t>(type)].expired;
@@ -36,27 +18,20 @@ void FeedLedger::count_fed(rdb::LogicalType type) {
 }
 
 void FeedLedger::on_loss(const rdb::ConversionLoss& loss) {
-  switch (loss.of) {
-    case rdb::ConversionLoss::Of::function:
-      ++functions_failed_;
-      add_failure(0, "function library " + rdb::escape(loss.name),
-                  "the target is too old for function libraries");
-      return;
-    case rdb::ConversionLoss::Of::module_aux: ++module_aux_lost_; return;
-    case rdb::ConversionLoss::Of::key: break;
+  RdbLoss described = describe(loss);
+  if (loss.of == rdb::ConversionLoss::Of::function) {
+    ++functions_failed_;
+    add_failure(0, "function library " + described.name, "the target knows no functions");
+    return;
   }
-  if (loss.losses.has(rdb::Loss::active_times)) ++active_times_lost_;
-  const std::string lost = words(loss.losses);
-  if (lost.empty()) return;
-  current_failed_ = true;
-  std::string message = "written, but the target's version cannot hold: " + lost;
-  if (loss.losses.has(rdb::Loss::value)) {
+  if (loss.of == rdb::ConversionLoss::Of::key && loss.losses.has(rdb::Loss::value)) {
+    current_failed_ = true;
     ++left_out_;
-    message = loss.error != nullptr
-                  ? rdb::to_string(*loss.error)
-                  : "the target's version has no such value (" + std::string(loss.type->name) + ")";
+    add_failure(loss.db, described.name, std::move(described.message));
+    return;
   }
-  add_failure(loss.db, rdb::escape(loss.name), std::move(message));
+  ++loss_count_;
+  if (losses_.size() < failures_max) losses_.push_back(std::move(described));
 }
 
 void FeedLedger::add_failure(std::uint64_t db, std::string key, std::string message) {
@@ -83,15 +58,8 @@ void FeedLedger::report(RestoreResult& result, bool taken) const {
   result.functions_failed = functions_failed_;
   result.failures = failures_;
   result.failure_count = failure_count_;
-  if (active_times_lost_ > 0) {
-    result.notes.push_back(fmt::format(
-        "{} stream(s): the target's version cannot say when consumers last got something",
-        active_times_lost_));
-  }
-  if (module_aux_lost_ > 0) {
-    result.notes.push_back(
-        "data that modules keep outside of keys were not carried over: they are not converted");
-  }
+  result.losses = losses_;
+  result.loss_count = loss_count_;
 }
 
 }  // namespace sluice::engine

@@ -14,10 +14,10 @@ namespace sluice::engine {
 /// Accounts for every key that is fed: read = written + expired + failed, by type. What was fed
 /// counts as written only once the target has acknowledged it; until then as failed.
 ///
-/// A key that is fed without something it had counts as failed, and says what it lost.
+/// A key that is fed without something it had counts as written, and is named in the losses.
 class FeedLedger {
  public:
-  static constexpr std::size_t failures_max = 1000;
+  static constexpr std::size_t failures_max = 1000;  ///< And as many losses.
 
   void count_expired(rdb::LogicalType type);
   void count_fed(rdb::LogicalType type);
@@ -28,7 +28,7 @@ class FeedLedger {
   /// Of those fed or left out: the keys that the target is to have.
   [[nodiscard]] std::uint64_t keys_to_have() const noexcept { return fed_ - left_out_; }
 
-  /// Writes totals and failures into a result. `taken`: the target has all that was fed.
+  /// Writes totals, failures and losses into a result. `taken`: the target has all that was fed.
   void report(RestoreResult& result, bool taken) const;
 
  private:
@@ -45,10 +45,10 @@ class FeedLedger {
   std::uint64_t left_out_ = 0;
   bool current_failed_ = false;
   std::uint64_t functions_failed_ = 0;
-  std::uint64_t active_times_lost_ = 0;
-  std::uint64_t module_aux_lost_ = 0;
   std::vector<RestoreFailure> failures_;
   std::uint64_t failure_count_ = 0;
+  std::vector<RdbLoss> losses_;
+  std::uint64_t loss_count_ = 0;
 };
 
 }  // namespace sluice::engine

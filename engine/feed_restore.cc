@@ -40,7 +40,7 @@ class FeedRun {
     result_.backup = backup.stored.key.id;
     result_.instance = backup.stored.key.instance;
     result_.target = link.display;
-    result_.mode = "feed";
+    result_.mode = RestoreMode::feed;
   }
 
   Result<RestoreResult> run() {

@@ -11,8 +11,8 @@
 #include "engine/feed_form.h"
 #include "engine/feed_ledger.h"
 #include "engine/rdb_copier.h"
+#include "engine/spooled_value.h"
 #include "engine/stream_facts.h"
-#include "engine/value_spool.h"
 #include "rdb/converter.h"
 #include "rdb/writer.h"
 
@@ -60,7 +60,7 @@ class FeedStream final : public StreamFacts {
   rdb::Writer::Sink sink_;
   FeedLedger ledger_;
   std::set<std::uint64_t> modules_;
-  ValueSpool spool_;
+  SpooledValue spool_;
   std::optional<rdb::Writer> writer_;    // once the header was read
   std::unique_ptr<rdb::Handler> maker_;  // likewise
   const rdb::Converter* converter_ = nullptr;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/info_text.h"
+#include "engine/target_format.h"
 
 namespace sluice::engine {
 namespace {
@@ -23,28 +24,6 @@ constexpr std::array<std::string_view, 9> settings{"databases",
 constexpr unsigned valkey_own_magic = 80;
 constexpr std::size_t footer_bytes = 10;
 
-/// The version that servers of the Redis family write, where they cannot be asked.
-unsigned version_by_name(unsigned major, unsigned minor) {
-  struct Row {
-    unsigned major;
-    unsigned minor;
-    unsigned rdb;
-  };
-  constexpr std::array<Row, 9> rows{{{8, 8, 14},
-                                     {8, 6, 13},
-                                     {7, 4, 12},
-                                     {7, 2, 11},
-                                     {7, 0, 10},
-                                     {5, 0, 9},
-                                     {4, 0, 8},
-                                     {3, 2, 7},
-                                     {0, 0, 6}}};
-  for (const Row& row : rows) {
-    if (major > row.major || (major == row.major && minor >= row.minor)) return row.rdb;
-  }
-  return rows.back().rdb;
-}
-
 rdb::Header header_of_version(unsigned version) {
   const bool valkey = version >= valkey_own_magic;
   return {.dialect = valkey ? rdb::Dialect::valkey : rdb::Dialect::redis, .version = version};
@@ -60,9 +39,8 @@ net::Result<rdb::Header> ask_own_version(TargetConsole& console, const net::Serv
     return header_of_version(static_cast<unsigned char>(footer[0]) |
                              static_cast<unsigned char>(footer[1]) << 8U);
   }
-  if (info.flavor == net::Flavor::valkey)
-    return header_of_version(info.major >= 9 ? valkey_own_magic : 11);
-  return header_of_version(version_by_name(info.major, info.minor));
+  constexpr unsigned oldest_written = 6;
+  return rdb_format_of(info).value_or(header_of_version(oldest_written));
 }
 
 net::Result<void> ask_settings(TargetConsole& console, FeedTarget& target) {

@@ -35,6 +35,9 @@ void print(const FeedResult& result) {
     fmt::print("failed: db {} \"{}\": {}\n", failure.db, failure.key, failure.message);
   if (result.failure_count > result.failures.size())
     fmt::print("and {} more\n", result.failure_count - result.failures.size());
+  for (const RdbLoss& loss : result.losses) fmt::print("lost: {}\n", loss.message);
+  if (result.loss_count > result.losses.size())
+    fmt::print("and {} more losses\n", result.loss_count - result.losses.size());
   if (result.refused > 0) fmt::print("connections not served: {}\n", result.refused);
 }
 
@@ -76,7 +79,7 @@ int run(const Options& options, const Globals& globals) {
   } else {
     print(*result);
   }
-  return result->failure_count > 0 ? exit_code::incomplete : exit_code::done;
+  return result->failure_count + result->loss_count > 0 ? exit_code::incomplete : exit_code::done;
 }
 
 }  // namespace

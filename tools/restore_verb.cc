@@ -40,8 +40,7 @@ OnConflict policy(const std::string& name) {
 }
 
 RestoreMode mode(const std::string& name) {
-  for (const RestoreMode mode : {RestoreMode::feed, RestoreMode::restore,
-                                 RestoreMode::commands}) {
+  for (const RestoreMode mode : {RestoreMode::feed, RestoreMode::restore, RestoreMode::commands}) {
     if (name == to_string(mode)) return mode;
   }
   return RestoreMode::automatic;

@@ -72,7 +72,8 @@ TEST(FeedAddress, IsAHostAndMaybeAPort) {
   EXPECT_EQ(text("[::1]:7000"), "::1 7000");
   EXPECT_EQ(text("[::1]"), "::1 0");
   EXPECT_EQ(text("::1"), "::1 0");
-  for (const char* bad : {"", ":1", "a:", "a:x", "a:65536", "a:-1", "a:01", "[::1", "[::1]x", "a/b"})
+  for (const char* bad :
+       {"", ":1", "a:", "a:x", "a:65536", "a:-1", "a:01", "[::1", "[::1]x", "a/b"})
     EXPECT_EQ(text(bad), "bad_option") << bad;
 }
 

@@ -20,7 +20,8 @@ struct Fed {
   std::string error;
 };
 
-Fed feed_of(std::string_view rdb, std::optional<rdb::Header> converted = {}, bool is_sorted = true) {
+Fed feed_of(std::string_view rdb, std::optional<rdb::Header> converted = {},
+            bool is_sorted = true) {
   Fed fed;
   FeedStream stream({.converted = converted, .cutoff_ms = now_ms}, is_sorted,
                     [&](std::span<const std::byte> part) {
@@ -44,8 +45,8 @@ std::string digest_of(std::string_view rdb) {
 
 TEST(FeedStream, LeavesOutWhatHasExpiredAndCountsIt) {
   const std::string kept = rdb_record("b", "2") + rdb_expiry(now_ms + 1) + rdb_record("c", "3");
-  const Fed fed = feed_of(rdb_stream("\xfe" + std::string(1, '\0') + rdb_expiry(now_ms) +
-                                     rdb_record("a", "1") + kept));
+  const Fed fed = feed_of(
+      rdb_stream("\xfe" + std::string(1, '\0') + rdb_expiry(now_ms) + rdb_record("a", "1") + kept));
   EXPECT_EQ(fed.error, "");
   const Ledger total{
       .read = 3, .written = 2, .filtered = 0, .skipped = 0, .expired = 1, .failed = 0};
@@ -60,8 +61,8 @@ TEST(FeedStream, IsTheSameWheneverItIsMade) {
 }
 
 TEST(FeedStream, FindsAKeyThatComesTwice) {
-  const std::string rdb = rdb_stream("\xfe" + std::string(1, '\0') + rdb_record("a", "1") +
-                                     rdb_record("a", "2"));
+  const std::string rdb =
+      rdb_stream("\xfe" + std::string(1, '\0') + rdb_record("a", "1") + rdb_record("a", "2"));
   EXPECT_TRUE(feed_of(rdb).error.contains("key \"a\" twice"));
   const std::string other_db = rdb_stream("\xfe" + std::string(1, '\0') + rdb_record("a", "1") +
                                           "\xfe\x01" + rdb_record("a", "2"));
@@ -91,7 +92,8 @@ TEST(FeedStream, UntilItIsTakenNothingIsWritten) {
 
 // Whatever a server has written keeps its digest on the way.
 TEST(FeedStream, KeepsTheCorpusAsItIs) {
-  for (const auto& entry : std::filesystem::directory_iterator(SLUICE_TEST_DATA "/corpus/servers")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(SLUICE_TEST_DATA "/corpus/servers")) {
     if (entry.path().extension() != ".rdb") continue;
     SCOPED_TRACE(entry.path().filename().string());
     const std::string rdb = read_corpus("servers/" + entry.path().filename().string());

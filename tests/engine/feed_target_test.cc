@@ -33,8 +33,9 @@ TEST(FeedTarget, IsTakenWhenItIsEmptyAndFits) { EXPECT_EQ(refusal(a_target(), a_
 TEST(FeedTarget, IsRefusedForWhatItHolds) {
   FeedTarget target = a_target();
   target.keys = 3;
-  EXPECT_TRUE(refusal(target, a_manifest()).starts_with("target_not_empty: target redis://t holds "
-                                                        "3 key(s)"));
+  EXPECT_TRUE(refusal(target, a_manifest())
+                  .starts_with("target_not_empty: target redis://t holds "
+                               "3 key(s)"));
   EXPECT_EQ(refusal(target, a_manifest(), true), "");
   target.keys = 0;
   target.functions = 1;

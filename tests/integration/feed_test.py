@@ -115,11 +115,11 @@ class Pairs(Feeding):
         self.assertEqual(result['mode'], 'feed')
         self.assertGreaterEqual(result['expired'], 1)
         self.assertEqual(result['read'], keys + result['expired'])
-        self.assertEqual(bool(result['failed'] or result['functions_failed']),
-                         run.code == cli.INCOMPLETE)
+        self.assertEqual(bool(result['failed'] or result['functions_failed']
+                              or result['loss_count']), run.code == cli.INCOMPLETE)
         names = {failure['key'] for failure in result['failures']}
         self.assertGreaterEqual(len(names), result['failed'] + result['functions_failed'])
-        if not lossy and not result['failed']:
+        if not lossy:
             self.assertEqual(self.ours(source, repository), self.ours(target, repository))
         if source.name == target.name:
             there = self.client(source)
@@ -442,6 +442,7 @@ class Serving(Feeding):
         result = self.assert_done(self.end(child, 0), cli.INCOMPLETE)
         self.assertEqual(result['rdb_version'], 9)
         self.assertTrue(result['failures'])
+        self.assertTrue(result['losses'])
         self.assertGreater(sum(self.client(replica).keyspace().values()), 1000)
 
     def test_says_what_it_needs(self):

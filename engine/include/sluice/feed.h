@@ -49,6 +49,8 @@ struct FeedResult {
   Ledger total;                          ///< `written`: what each complete replica has got.
   std::vector<RestoreFailure> failures;  ///< What the version cannot hold; the first thousand.
   std::uint64_t failure_count = 0;
+  std::vector<RdbLoss> losses;  ///< What it cannot hold of what is served; the first thousand.
+  std::uint64_t loss_count = 0;
   std::vector<FedReplica> replicas;  ///< The first thousand, as they left or the job ended.
   std::uint64_t served = 0;          ///< Complete ones.
   std::uint64_t refused = 0;         ///< Connections: wrong passwords, or none that asked.
