@@ -263,6 +263,14 @@ void add_notes(const engine::Manifest& manifest, RestoreResult& result) {
   }
 }
 
+Error feeds_all() {
+  return {.stage = Stage::usage,
+          .code = "bad_option",
+          .message =
+              "mode feed brings a backup as it is: without a choice of keys, mappings, "
+              "other expiries or a dry run; --mode restore has those"};
+}
+
 }  // namespace
 
 Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& job) {
@@ -288,6 +296,7 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
     return std::unexpected(readable.error());
   }
   if (options.mode == RestoreMode::feed) {
+    if (!options.filter.empty() || options.dry_run) return std::unexpected(feeds_all());
     return engine::feed_restore(**repository, *backup, options, *link, meter, job);
   }
 

@@ -202,6 +202,14 @@ class Restoring(Feeding):
                 self.assertEqual(before, after)
                 self.assertEqual(self.notes(repository), [])
 
+    def test_brings_all_or_nothing(self):
+        _, repository = self.filled()
+        target = self.server(SERVER)
+        for option in (('--match', 'a*'), ('--dry-run',), ('--add-prefix', 'x'), ('--ttl', 'drop')):
+            run = self.restore(repository, target, *option)
+            self.assert_refused(run, 'bad_option', 'mode feed', exit_code=cli.USAGE)
+        self.assertEqual(self.client(target).keyspace(), {})
+
     def test_a_user_who_may_not_do_it(self):
         _, repository = self.filled()
         target = self.server(SERVER)
