@@ -23,6 +23,7 @@ std::string_view code_name(net::Errc code) noexcept {
     case save_failed: return "save_failed";
     case protocol_error: return "protocol_error";
     case refused: return "refused";
+    case history_lost: return "history_lost";
     case cut_short: return "cut_short";
     case cancelled: return "cancelled";
     case sink_aborted: return "sink_aborted";
@@ -77,6 +78,10 @@ std::string_view source_advice(net::Errc code) noexcept {
     case resolve_failed: return "check the host name";
     case connect_failed: return "is it running, and does it listen on this address and port?";
     case tls_failed: return "check --cacert, --sni and whether the port speaks TLS";
+    case history_lost:
+      return "it was restarted, or repl-backlog-size is too small there for the time without a "
+             "link; "
+             "begin anew";
     case cut_short:
     case closed_by_peer:
       return "it was restarted, or dropped us (its log says why: client-output-buffer-limit "
@@ -109,6 +114,7 @@ std::string_view target_advice(net::Errc code) noexcept {
     case tls_failed: return "check --cacert, --sni and whether the port speaks TLS";
     case cut_short:
     case closed_by_peer: return "was it restarted, or out of memory? its log says";
+    case history_lost:
     case no_master_link:
     case save_failed:
     case bad_uri:

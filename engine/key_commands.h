@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "engine/command_scanner.h"
 #include "engine/output_buffer.h"
 #include "engine/resp_format.h"
 #include "net/command_batch.h"
+#include "net/command_scanner.h"
 #include "rdb/value_reader.h"
 
 namespace sluice::engine {
@@ -64,7 +64,7 @@ class KeyCommands {
   std::size_t batch_bytes_;
   OnFull on_full_;
   std::optional<bool> for_older_;
-  CommandScanner scanner_;
+  net::CommandScanner scanner_;
   OutputBuffer out_;
   std::unique_ptr<RespFormat> format_;
   std::unique_ptr<rdb::ValueReader> reader_;

@@ -29,6 +29,7 @@ class Category final : public std::error_category {
       case Errc::save_failed: return "the server failed to make the snapshot";
       case Errc::protocol_error: return "the server sent something unexpected";
       case Errc::refused: return "the server refused a command";
+      case Errc::history_lost: return "the server no longer has the changes that are missing here";
       case Errc::cut_short: return "the connection ended in the middle of the snapshot";
       case Errc::cancelled: return "cancelled";
       case Errc::sink_aborted: return "the receiver of the snapshot asked to stop";

@@ -25,6 +25,7 @@ enum class Errc {
   save_failed,      ///< The server could not make the snapshot.
   protocol_error,   ///< Bytes that do not fit the protocol at this point.
   refused,          ///< Any other error reply; detail is its text.
+  history_lost,     ///< The source no longer has the part of its history that is missing here.
   cut_short,        ///< The connection ended inside the snapshot; detail has the byte counts.
   cancelled,        ///< The caller cancelled the operation.
   sink_aborted,     ///< The caller's sink asked to stop.

@@ -42,6 +42,23 @@ std::string auth_command(const HandshakeOptions& options) {
   return encode_command({"AUTH", options.user, options.password});
 }
 
+std::string psync_command(const std::optional<FullResync>& resume) {
+  if (!resume) return encode_command({"PSYNC", "?", "-1"});
+  return encode_command({"PSYNC", resume->replid, std::to_string(resume->offset + 1)});
+}
+
+/// "+CONTINUE" or "+CONTINUE <replid>", the latter from 4.0 on: the name of the history may be
+/// another after a failover.
+std::optional<FullResync> parse_continue(std::string_view line, const FullResync& resume) {
+  constexpr std::string_view prefix = "+CONTINUE";
+  if (!line.starts_with(prefix)) return std::nullopt;
+  line.remove_prefix(prefix.size());
+  if (line.empty()) return resume;
+  line.remove_prefix(1);
+  if (line.size() != replid_size || !std::ranges::all_of(line, is_hex)) return std::nullopt;
+  return FullResync{.replid = std::string(line), .offset = resume.offset};
+}
+
 }  // namespace
 
 Error auth_refusal(std::string_view text) {
@@ -54,7 +71,9 @@ Error auth_refusal(std::string_view text) {
 }
 
 Handshake::Handshake(const HandshakeOptions& options)
-    : has_credentials_(!options.user.empty() || !options.password.empty()), line_(line_bytes_max) {
+    : has_credentials_(!options.user.empty() || !options.password.empty()),
+      resume_(options.resume),
+      line_(line_bytes_max) {
   const auto add = [this](Kind kind, std::string name, std::string command) {
     steps_.push_back(Step{.kind = kind, .name = std::move(name), .command = std::move(command)});
   };
@@ -70,7 +89,7 @@ Handshake::Handshake(const HandshakeOptions& options)
   // Each option that a server may not know goes alone: an error drops the pairs behind it.
   if (!options.announced_version.empty()) add_replconf("version", options.announced_version);
   if (options.rdb_only) add_replconf("rdb-only", "1");
-  add(Kind::psync, "PSYNC", encode_command({"PSYNC", "?", "-1"}));
+  add(Kind::psync, "PSYNC", psync_command(resume_));
 }
 
 std::string_view Handshake::to_send() const noexcept {
@@ -142,6 +161,13 @@ Result<void> Handshake::on_psync(std::string_view line) {
   if (auto granted = parse_full_resync(line)) {
     granted_ = *std::move(granted);
     return {};
+  }
+  if (resume_) {
+    if (auto resumed = parse_continue(line, *resume_)) {
+      granted_ = *std::move(resumed);
+      continues_ = true;
+      return {};
+    }
   }
   if (line.starts_with('-')) return std::unexpected(refusal("PSYNC", line.substr(1)));
   return unexpected_reply("PSYNC", line);

@@ -26,6 +26,8 @@ struct HandshakeOptions {
   std::uint16_t listening_port = 9;
   /// The version we can read. Without it Valkey 9 sends RDB 11 and fails on hash-field expiries.
   std::string announced_version = "9.1.0";
+  /// Go on behind this offset of a history, if the source still has what comes after it.
+  std::optional<FullResync> resume = std::nullopt;
   bool rdb_only = true;  ///< Ask for the snapshot without the command stream after it (Redis >= 7).
 };
 
@@ -60,6 +62,9 @@ class Handshake {
   [[nodiscard]] std::string_view command() const noexcept;
   /// Precondition: done().
   [[nodiscard]] const FullResync& granted() const noexcept { return granted_; }
+  /// Whether what comes is the stream from where `resume` said, and no snapshot. Then granted() has
+  /// the name that the history goes by now.
+  [[nodiscard]] bool continues() const noexcept { return continues_; }
 
  private:
   enum class Kind : std::uint8_t { ping, auth, replconf, psync };
@@ -76,11 +81,13 @@ class Handshake {
   Result<void> on_psync(std::string_view line);
 
   bool has_credentials_;
+  std::optional<FullResync> resume_;
   std::vector<Step> steps_;
   std::size_t at_ = 0;
   bool sent_ = false;
   LineBuffer line_;
   FullResync granted_;
+  bool continues_ = false;
   std::optional<Error> failure_;
 };
 

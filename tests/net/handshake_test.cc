@@ -204,5 +204,30 @@ TEST(Handshake, BoundsALineAndRefusesAReplyNobodyAskedFor) {
   EXPECT_EQ(early.feed(bytes("+PONG\r\n")).error().code, Errc::protocol_error);
 }
 
+TEST(Handshake, GoesOnWhereAnEarlierOneWas) {
+  HandshakeOptions options;
+  options.resume = FullResync{.replid = replid, .offset = 41};
+  const std::string other(40, 'b');
+  for (const std::string& reply : {std::string("+CONTINUE\r\n"), "+CONTINUE " + other + "\r\n"}) {
+    Handshake handshake(options);
+    advance_to(handshake, "PSYNC");
+    EXPECT_EQ(handshake.to_send(), encode_command({"PSYNC", replid, "42"}));
+    ASSERT_TRUE(answer(handshake, reply).has_value());
+    EXPECT_TRUE(handshake.done());
+    EXPECT_TRUE(handshake.continues());
+    EXPECT_EQ(handshake.granted().replid, reply.size() > 20 ? other : replid);
+    EXPECT_EQ(handshake.granted().offset, 41u);
+  }
+  Handshake lost(options);
+  advance_to(lost, "PSYNC");
+  ASSERT_TRUE(answer(lost, "+FULLRESYNC " + other + " 7\r\n").has_value());
+  EXPECT_TRUE(lost.done());
+  EXPECT_FALSE(lost.continues());
+}
+
+TEST(Handshake, TakesNoContinueThatWasNotAskedFor) {
+  EXPECT_EQ(refused_at({}, "PSYNC", "+CONTINUE\r\n").code, Errc::protocol_error);
+}
+
 }  // namespace
 }  // namespace sluice::net

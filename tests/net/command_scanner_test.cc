@@ -1,10 +1,10 @@
-#include "engine/command_scanner.h"
+#include "net/command_scanner.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace sluice::engine {
+namespace sluice::net {
 namespace {
 
 std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
@@ -46,4 +46,4 @@ TEST(CommandScanner, FillsWhatWasBrokenOff) {
 }
 
 }  // namespace
-}  // namespace sluice::engine
+}  // namespace sluice::net
