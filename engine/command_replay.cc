@@ -15,7 +15,8 @@ constexpr std::array<std::string_view, 4> not_for_targets{"PING", "REPLCONF", "P
 
 std::span<const std::byte> bytes(std::string_view text) { return std::as_bytes(std::span(text)); }
 
-/// The first argument of a command in upper case, once all of it is there: "*2\r\n$6\r\nSELECT\r\n".
+/// The first argument of a command in upper case, once all of it is there:
+/// "*2\r\n$6\r\nSELECT\r\n".
 std::string verb_of(std::string_view head) {
   const std::size_t size_at = head.find('$');
   const std::size_t text_at = head.find('\n', size_at == std::string_view::npos ? 0 : size_at);

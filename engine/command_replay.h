@@ -15,8 +15,8 @@
 namespace sluice::engine {
 
 /// Turns the command stream of a source into commands for a target: the same bytes, without what is
-/// only between a primary and its replicas (PING, REPLCONF) or for the moment (PUBLISH). SELECT, and
-/// MULTI with its EXEC, stay where they are.
+/// only between a primary and its replicas (PING, REPLCONF) or for the moment (PUBLISH). SELECT,
+/// and MULTI with its EXEC, stay where they are.
 ///
 /// Memory:  one batch of about batch_bytes, 64 bytes a command on its way. A command of any size
 ///          passes through in pieces.
@@ -43,7 +43,8 @@ class CommandReplay final : public net::ReplyHandler {
 
   /// Offset of the last byte that was fed.
   [[nodiscard]] std::uint64_t read_offset() const noexcept { return read_offset_; }
-  /// Offset up to which the target has answered every command, outside of a transaction. Any thread.
+  /// Offset up to which the target has answered every command, outside of a transaction. Any
+  /// thread.
   [[nodiscard]] std::uint64_t applied_offset() const noexcept { return applied_offset_; }
   /// All that was fed is at an end of a command and of a transaction.
   [[nodiscard]] bool at_rest() const noexcept { return scanner_.at_border() && !in_transaction_; }

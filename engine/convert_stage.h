@@ -1,7 +1,5 @@
 #pragma once
 
-#include <functional>
-#include <memory>
 #include <optional>
 
 #include "engine/spooled_value.h"
@@ -12,17 +10,19 @@
 
 namespace sluice::engine {
 
-/// Stands before a handler and shows it a stream as one of another version: what that cannot say is
-/// told to `on_loss`, keys that it cannot say at all do not come. Records count anew; aux fields
-/// are those of a Converter.
+/// Stands before a handler and shows it a stream as a server of another version can take it: what
+/// that cannot say is told to `on_loss`, keys that it cannot say at all do not come. Records then
+/// count anew, and aux fields are those of a Converter. A stream that the server takes as it is
+/// passes through.
 ///
 /// Memory:   that of Converter, Writer and Parser; a value that is transcoded above 16 MiB is in
 ///           scratch meanwhile.
 /// Lifetime: `next` outlives this. Threads: one at a time.
 class ConvertStage final : public rdb::Handler {
  public:
-  /// Precondition: rdb::is_writable(target).
-  ConvertStage(const rdb::Header& target, rdb::Handler& next, rdb::Converter::OnLoss on_loss);
+  /// `target`: what the server writes itself; none: it takes everything.
+  ConvertStage(const std::optional<rdb::Header>& target, rdb::Handler& next,
+               rdb::Converter::OnLoss on_loss);
 
   /// Why a call returned false, unless it was `next` that stopped.
   [[nodiscard]] std::optional<Error> error() const;
@@ -39,14 +39,26 @@ class ConvertStage final : public rdb::Handler {
   bool on_end(const rdb::Trailer& trailer) override;
 
  private:
-  [[nodiscard]] bool pass_on(bool taken);
-  void take(std::span<const std::byte> bytes);
+  /// What a stream goes through to become another.
+  struct Conversion {
+    Conversion(const rdb::Header& target, rdb::Handler& next, rdb::Converter::OnLoss on_loss);
+    void take(std::span<const std::byte> bytes);
+    [[nodiscard]] bool is_well() const { return !problem && !store.error(); }
 
-  SpooledValue store_;
-  rdb::Parser parser_;
-  std::optional<rdb::Error> problem_;  // of the parser
-  rdb::Writer writer_;
-  rdb::Converter converter_;
+    SpooledValue store;
+    rdb::Parser parser;
+    std::optional<rdb::Error> problem;  // of the parser
+    rdb::Writer writer;
+    rdb::Converter converter;
+  };
+
+  [[nodiscard]] rdb::Handler& way() noexcept;
+  [[nodiscard]] bool pass_on(bool taken) const;
+
+  std::optional<rdb::Header> target_;
+  rdb::Handler& next_;
+  rdb::Converter::OnLoss on_loss_;
+  std::optional<Conversion> conversion_;
 };
 
 }  // namespace sluice::engine

@@ -72,6 +72,7 @@ void RestoreLedger::break_key(std::uint64_t tag, std::uint64_t commands,
   OnItsWay& broken = at(CommandTag::unpack(tag).number);
   if (broken.error.empty()) broken.error = why;
   broken.commands = commands;
+  broken.removed = true;
   if (broken.answers == commands) settle(broken, key);
 }
 
@@ -146,7 +147,8 @@ void RestoreLedger::settle(OnItsWay& key, std::span<const std::byte> name) {
     ++ledger.skipped;
   } else {
     ++ledger.failed;
-    const bool in_part = key.commands.value_or(0) > 1 && !key.unanswered && key.answers > 0;
+    const bool in_part =
+        !key.removed && key.commands.value_or(0) > 1 && !key.unanswered && key.answers > 0;
     if (in_part && partial_.size() < failures_max) {
       partial_.push_back({.db = key.db, .key = {name.begin(), name.end()}});
     }

@@ -99,7 +99,8 @@ class RestoreLedger final : public net::ReplyHandler {
     std::uint64_t answers = 0;
     bool unanswered = false;
     bool over = false;
-    std::string error;  // of the first command that was refused
+    bool removed = false;  // by its own last command
+    std::string error;     // of the first command that was refused
     WrittenDigest::Sent sent;
   };
 

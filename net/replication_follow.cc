@@ -20,6 +20,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Position = ReplicationSession::Position;
 
+// What the source keeps of its history is not long: it is tried again soon.
+constexpr std::chrono::milliseconds first_wait(20);
+
 bool worth_a_retry(const Error& error) {
   constexpr std::array final_codes{Errc::cancelled,     Errc::sink_aborted, Errc::protocol_error,
                                    Errc::auth_required, Errc::auth_failed,  Errc::no_permission,
@@ -52,9 +55,8 @@ asio::awaitable<Result<void>> catch_up(Follower& follower, ReplicationSession& s
     co_return std::unexpected(
         Error{.code = Errc::history_lost,
               .detail = fmt::format("what came after offset {}", position.offset)});
-  } else {
-    follower.stream.on_link(nullptr);
   }
+  follower.stream.on_link(nullptr);
   follower.is_back = true;
   co_return Result<void>();
 }
@@ -76,11 +78,9 @@ asio::awaitable<Result<void>> connect_and_run(Follower& follower) {
   ReplicationSession session(**connection, follower.options);
   const auto silence = follower.options.silence_timeout;
   auto running = run(follower, session);
-  auto ended =
-      co_await with_silence_limit(std::move(running), (*connection)->activity(), silence);
+  auto ended = co_await with_silence_limit(std::move(running), (*connection)->activity(), silence);
   if (!ended && ended.error().code == Errc::timed_out && ended.error().detail.empty()) {
-    ended.error().detail =
-        fmt::format("{}: silent for {} ms", session.where(), silence.count());
+    ended.error().detail = fmt::format("{}: silent for {} ms", session.where(), silence.count());
   }
   co_return ended;
 }
@@ -99,6 +99,7 @@ asio::awaitable<Error> follow(ReplicationOptions options, std::chrono::milliseco
   options.handshake.rdb_only = false;
   Follower follower{.options = std::move(options), .snapshot = snapshot, .stream = stream};
   auto deadline = Clock::now();
+  auto wait = first_wait;
   while (true) {
     auto ended = co_await connect_and_run(follower);
     Error error = ended.error();
@@ -108,7 +109,8 @@ asio::awaitable<Error> follow(ReplicationOptions options, std::chrono::milliseco
       deadline = Clock::now() + reconnect_wait;
     }
     if (Clock::now() >= deadline) co_return error;
-    co_await pause(follower.options.retry_interval);
+    wait = follower.is_back ? first_wait : std::min(2 * wait, follower.options.retry_interval);
+    co_await pause(wait);
     const bool cancelled = co_await cancel_requested();
     if (cancelled) co_return cancelled_error();
   }

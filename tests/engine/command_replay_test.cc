@@ -80,7 +80,8 @@ TEST(CommandReplay, IsAtTheOffsetOfWhatTheTargetAnswered) {
   target.answer(replay, ok());
   EXPECT_EQ(replay.applied_offset(), 2 * set.size());
   ASSERT_TRUE(replay.feed(bytes(ping)));
-  EXPECT_EQ(replay.applied_offset(), 2 * set.size() + ping.size()) << "there is nothing to wait for";
+  EXPECT_EQ(replay.applied_offset(), 2 * set.size() + ping.size())
+      << "there is nothing to wait for";
 }
 
 TEST(CommandReplay, ATransactionIsAppliedAsAWhole) {

@@ -212,17 +212,32 @@ TEST(RestoreStream, AKeyWhoseSelectIsNeverAnsweredIsAccountedFor) {
   EXPECT_TRUE(result.total.balanced());
 }
 
+/// A list of four elements of fifty bytes.
+std::string rdb_list(std::string_view key) {
+  std::string record = "\x01" + rdb_string(key) + "\x04";
+  for (int i = 0; i < 4; ++i) record += rdb_string(std::string(50, 'x'));
+  return record;
+}
+
 TEST(RestoreStream, InModeAutoAValueTheTargetWouldHangUpOnGoesByCommands) {
   auto given = options(100);
   given.mode = RestoreMode::automatic;
-  const Restored restored(
-      rdb_stream(rdb_record("big", std::string(200, 'x')) + rdb_record("small", "v")), given);
+  const Restored restored(rdb_stream(rdb_list("big") + rdb_record("small", "v")), given);
   ASSERT_TRUE(restored.ok);
   EXPECT_EQ(restored.result.total.written, 2u);
+  const std::string element(50, 'x');
   EXPECT_EQ(restored.commands.at(0).at(0), "SELECT");
   EXPECT_EQ(restored.commands.at(1), (Command{"EXISTS", "big"}));
-  EXPECT_EQ(restored.commands.at(2), (Command{"SET", "big", std::string(200, 'x')}));
+  EXPECT_EQ(restored.commands.at(2), (Command{"RPUSH", "big", element, element, element, element}));
   EXPECT_EQ(restored.commands.at(3).at(0), "RESTORE");
+}
+
+TEST(RestoreStream, InModeAutoAStringIsNotSplit) {
+  auto given = options(100);
+  given.mode = RestoreMode::automatic;
+  const Restored restored(rdb_stream(rdb_record("big", std::string(200, 'x'))), given);
+  ASSERT_TRUE(restored.ok);
+  EXPECT_EQ(restored.result.total.failed, 1u) << "no command makes a string that large either";
 }
 
 RestoreStream::Options by_commands(OnConflict policy) {

@@ -1,0 +1,181 @@
+#include "sluice/clone.h"
+
+#include <boost/json.hpp>
+#include <memory>
+#include <utility>
+
+#include "engine/errors.h"
+#include "engine/facts_tap.h"
+#include "engine/follow_run.h"
+#include "engine/follow_source.h"
+#include "engine/io_thread.h"
+#include "engine/json.h"
+#include "engine/manifest.h"
+#include "engine/place.h"
+#include "engine/progress_meter.h"
+#include "engine/restore_json.h"
+#include "engine/transfer.h"
+#include "rdb/parser.h"
+
+namespace sluice {
+namespace {
+
+/// One clone under way.
+class CloneRun {
+ public:
+  CloneRun(const CloneOptions& options, const engine::ServerLink& source,
+           const engine::ServerLink& target, const JobContext& job)
+      : options_(options), source_link_(source), target_link_(target), job_(job), meter_(job) {}
+
+  Result<CloneResult> run() {
+    meter_.set_phase("connecting");
+    meter_.update(0, 0);
+    auto info = io_.run(engine::ask_server_info(io_.executor(), source_link_), job_.stop);
+    if (!info) return std::unexpected(from_source(info.error()));
+    if (auto fit = refuse(*info); !fit) return std::unexpected(fit.error());
+    auto target = engine::prepare_target(io_, target_link_, options_.on_conflict, options_.flush,
+                                         false, job_);
+    if (!target) return std::unexpected(target.error());
+    result_.copy.target = target_link_.display;
+    result_.source.uri = source_link_.display;
+    result_.source.server = net::to_text(info->flavor);
+    result_.source.version = info->version;
+    copy(std::move(*target));
+    result_.copy.seconds = meter_.seconds();
+    return std::move(result_);
+  }
+
+ private:
+  [[nodiscard]] Error from_source(const net::Error& error) const {
+    return engine::from_net(error, engine::Role::source, source_link_.display);
+  }
+
+  /// A server that follows itself never ends.
+  Result<void> refuse(const net::ServerInfo& source) {
+    const auto target = io_.run(engine::ask_server_info(io_.executor(), target_link_), job_.stop);
+    if (!target) {
+      return std::unexpected(
+          engine::from_net(target.error(), engine::Role::target, target_link_.display));
+    }
+    if (source.run_id.empty() || source.run_id != target->run_id) return {};
+    return std::unexpected(Error{.stage = Stage::usage,
+                                 .code = "same_server",
+                                 .message = "source and target are one server"});
+  }
+
+  void copy(engine::ReadyTarget target) {
+    const engine::TransferOptions how{.on_conflict = options_.on_conflict,
+                                      .mode = options_.mode,
+                                      .connections = options_.connections,
+                                      .bytes_per_second = options_.bytes_per_second,
+                                      .inflight_bytes_max = options_.inflight_bytes_max,
+                                      .verify = options_.follow ? Proof::never : options_.verify,
+                                      .long_values = nullptr};
+    engine::Transfer transfer(how, options_.target, target_link_, std::move(target), io_, job_);
+    engine::FactsTap facts(transfer.entry());
+    rdb::Parser parser(facts);
+    auto read = options_.follow ? read_followed(parser, transfer) : read_once(parser, transfer);
+    if (read && !transfer.finish()) read = std::unexpected(transfer.broken_or_stopped());
+    RestoreResult& copy = result_.copy;
+    if (!read) {
+      copy.interrupted = transfer.why_ended(read.error());
+      transfer.abandon("the copy ended in the middle of it");
+    }
+    copy.raw_bytes = parser.offset();
+    if (facts.header()) result_.source.rdb_version = facts.header()->version;
+    transfer.report(copy);
+    if (facts.module_aux() > 0) {
+      copy.notes.push_back(std::to_string(facts.module_aux()) +
+                           " record(s) of data that modules keep outside of keys were not carried "
+                           "over: RESTORE cannot");
+    }
+    if (copy.interrupted) return;
+    if (!options_.follow) return transfer.prove(meter_, copy);
+    follow();
+  }
+
+  Result<void> read_once(rdb::Parser& parser, engine::Transfer& transfer) {
+    const Place place{
+        .name = options_.source.uri, .server = options_.source, .repository = {}, .io = {}};
+    const auto facts = engine::read_place(place, parser, meter_, job_, [&]() -> Result<void> {
+      meter_.update(parser.offset(), transfer.ledger().written());
+      return {};
+    });
+    if (!facts) return std::unexpected(facts.error());
+    result_.source.replid = facts->source.replid;
+    result_.source.offset = facts->source.offset;
+    return {};
+  }
+
+  Result<void> read_followed(rdb::Parser& parser, engine::Transfer& transfer) {
+    const auto reconnect_wait =
+        std::chrono::milliseconds(static_cast<std::int64_t>(options_.reconnect_s * 1000));
+    source_ = std::make_unique<engine::FollowSource>(io_, source_link_, reconnect_wait);
+    meter_.set_phase("copying");
+    const std::string what = "the snapshot from " + source_link_.display;
+    auto read = source_->read_snapshot(
+        [&](std::span<const std::byte> bytes) -> Result<void> {
+          const auto fed = parser.feed(bytes);
+          if (!fed) return std::unexpected(engine::from_rdb(fed.error(), what));
+          return {};
+        },
+        [&] { meter_.update(parser.offset(), transfer.ledger().written()); }, job_.stop);
+    if (!read) return read;
+    if (auto ended = parser.finish(); !ended) {
+      return std::unexpected(engine::from_rdb(ended.error(), what));
+    }
+    result_.source.replid = source_->granted().replid;
+    result_.source.offset = source_->granted().offset;
+    return {};
+  }
+
+  void follow() {
+    FollowResult& followed = result_.followed.emplace();
+    engine::FollowRun run(*source_, source_link_, target_link_, options_, io_, meter_, job_);
+    if (auto ended = run.run(followed); !ended) result_.copy.interrupted = ended.error();
+  }
+
+  const CloneOptions& options_;
+  const engine::ServerLink& source_link_;
+  const engine::ServerLink& target_link_;
+  const JobContext& job_;
+  engine::ProgressMeter meter_;
+  engine::IoThread io_;
+  std::unique_ptr<engine::FollowSource> source_;
+  CloneResult result_;
+};
+
+}  // namespace
+
+Result<CloneResult> clone(const CloneOptions& options, const JobContext& job) {
+  const auto source = engine::make_link(options.source);
+  if (!source) return std::unexpected(source.error());
+  const auto target = engine::make_link(options.target);
+  if (!target) return std::unexpected(target.error());
+  return CloneRun(options, *source, *target, job).run();
+}
+
+std::string to_json(const CloneResult& result) {
+  namespace json = boost::json;
+  json::object object = engine::json_of(result.copy);
+  object.erase("backup");
+  object.erase("instance");
+  object["source"] = {
+      {"uri", result.source.uri},         {"server", result.source.server},
+      {"version", result.source.version}, {"rdb_version", result.source.rdb_version},
+      {"replid", result.source.replid},   {"offset", result.source.offset}};
+  object["followed"] = nullptr;
+  if (const auto& followed = result.followed) {
+    object["followed"] = {{"offset", followed->offset},
+                          {"commands", followed->commands},
+                          {"lag_bytes", followed->lag_bytes},
+                          {"reconnects", followed->reconnects},
+                          {"errors", json::value_from(followed->errors)},
+                          {"error_count", followed->error_count},
+                          {"cut_over", followed->cut_over},
+                          {"paused_seconds", followed->paused_s}};
+  }
+  return json::serialize(object);
+}
+
+}  // namespace sluice

@@ -1,0 +1,159 @@
+#include "engine/transfer.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "engine/clock.h"
+#include "engine/conversion_loss.h"
+#include "engine/errors.h"
+#include "engine/restore_proof.h"
+#include "engine/target_format.h"
+
+namespace sluice::engine {
+
+Transfer::Transfer(const TransferOptions& options, const ServerAddress& address,
+                   const ServerLink& link, ReadyTarget target, IoThread& io, const JobContext& job)
+    : options_(options),
+      address_(address),
+      link_(link),
+      target_(std::move(target)),
+      io_(io),
+      job_(job),
+      start_ms_(unix_now_ms()),
+      written_(make_written()),
+      ledger_(options.on_conflict, written_.get()),
+      lanes_(io, connect(), ledger_, lane_options(), job.stop),
+      stream_(stream_options(), ledger_, lanes_.outlet(), written_.get()),
+      convert_(rdb_format_of(target_.info), stream_, [this](const auto& loss) { on_loss(loss); }) {}
+
+/// Null when it is not to be proven what was written, or cannot be.
+std::unique_ptr<WrittenDigest> Transfer::make_written() {
+  if (options_.verify == Proof::never) return nullptr;
+  if (target_.keys > 0) {
+    if (options_.verify == Proof::always) why_unproven_ = "the target was not empty";
+    return nullptr;
+  }
+  if (!target_.knows_absolute_ttl()) {
+    why_unproven_ = "the target is too old to be told when a key expires";
+    return nullptr;
+  }
+  return std::make_unique<WrittenDigest>(start_ms_);
+}
+
+std::vector<std::unique_ptr<net::Connection>> Transfer::connect() {
+  std::vector<std::unique_ptr<net::Connection>> connections;
+  if (options_.connections > 1) {
+    auto more = io_.run(log_in_more(io_.executor(), link_, options_.connections - 1), job_.stop);
+    if (more) connections = std::move(*more);
+  }
+  connections.push_back(std::move(target_.connection));
+  return connections;
+}
+
+LaneOptions Transfer::lane_options() const {
+  return {.inflight_bytes_max = options_.inflight_bytes_max,
+          .silence_timeout = link_.timeout,
+          .bytes_per_second = options_.bytes_per_second};
+}
+
+RestoreStream::Options Transfer::stream_options() const {
+  return {.policy = options_.on_conflict,
+          .mode = options_.mode,
+          .knows_absolute_ttl = target_.knows_absolute_ttl(),
+          .bulk_bytes_max = target_.bulk_bytes_max,
+          .is_older = is_older(target_.info),
+          .long_values = options_.long_values};
+}
+
+void Transfer::on_loss(const rdb::ConversionLoss& loss) {
+  RdbLoss described = describe(loss);
+  if (loss.of == rdb::ConversionLoss::Of::function) {
+    ledger_.count_function_failed(loss.name, "the target knows no functions");
+    return;
+  }
+  if (loss.of == rdb::ConversionLoss::Of::key && loss.losses.has(rdb::Loss::value)) {
+    ledger_.count_read(loss.type->logical);
+    ledger_.count_failed(loss.type->logical, loss.db, loss.name, described.message);
+    return;
+  }
+  ++loss_count_;
+  if (losses_.size() < losses_max) losses_.push_back(std::move(described));
+}
+
+Error Transfer::broken_or_stopped() const {
+  if (!lanes_.broken()) return cancelled();
+  return from_net(*lanes_.broken(), Role::target, link_.display);
+}
+
+/// The parser only knows that the handler stopped it; what made it stop is here.
+Error Transfer::why_ended(const Error& read) const {
+  Error error = read;
+  if (stream_.error()) error = *stream_.error();
+  if (const auto converting = convert_.error()) error = *converting;
+  if (lanes_.broken()) error = broken_or_stopped();
+  if (error.code == "cancelled") error.message = "stopped as asked";
+  error.message += "; the target holds part of it";
+  if (lanes_.broken() || error.code == "cancelled") {
+    error.message += ": run this again with --on-conflict replace to complete it";
+  }
+  return error;
+}
+
+void Transfer::report(RestoreResult& result) const {
+  result.mode = options_.mode;
+  ledger_.report(result);
+  result.losses = losses_;
+  result.loss_count = loss_count_;
+}
+
+void Transfer::prove(ProgressMeter& meter, RestoreResult& result) {
+  if (!why_unproven_.empty()) result.notes.push_back("not verified: " + why_unproven_);
+  if (written_) {
+    auto proof = prove_restore(address_, link_, *written_, start_ms_, io_, meter, job_);
+    result.verified = proof.verified;
+    result.digest = std::move(proof.digest);
+    result.interrupted = std::move(proof.stopped);
+    if (!proof.note.empty()) result.notes.push_back(std::move(proof.note));
+  }
+  if (!result.interrupted && !result.verified.value_or(false)) note_missing(result);
+}
+
+/// A server says OK to a key that it evicts at once, or that has expired by its own clock.
+void Transfer::note_missing(RestoreResult& result) {
+  if (target_.keys > 0) return;
+  const auto keys = io_.run(count_target_keys(lanes_.connection(), link_), job_.stop);
+  if (!keys || *keys >= result.total.written) return;
+  result.notes.push_back(
+      fmt::format("the target took {} keys but holds {} now: the others expired by its clock or "
+                  "were evicted (see maxmemory and maxmemory-policy there)",
+                  result.total.written, *keys));
+}
+
+Result<ReadyTarget> prepare_target(IoThread& io, const ServerLink& link, OnConflict on_conflict,
+                                   bool flush, bool dry_run, const JobContext& job) {
+  auto target = io.run(look_at_target(io.executor(), link), job.stop);
+  if (!target) return std::unexpected(from_net(target.error(), Role::target, link.display));
+  if (flush && dry_run) {
+    target->keys = 0;
+  } else if (flush) {
+    const auto flushed = io.run(flush_target(*target->connection, link), job.stop);
+    if (!flushed) {
+      Error error = from_net(flushed.error(), Role::target, link.display);
+      if (error.code == "cancelled") error.message = "stopped as asked";
+      error.message += "; the target may have been emptied, nothing was restored";
+      return std::unexpected(std::move(error));
+    }
+    target->keys = 0;
+  } else if (target->keys > 0 && on_conflict == OnConflict::refuse) {
+    return std::unexpected(Error{
+        .stage = Stage::engine,
+        .code = "target_not_empty",
+        .message = fmt::format("target {} holds {} key(s): choose an empty one, or say what shall "
+                               "happen with --on-conflict replace, --on-conflict skip or --flush",
+                               link.display, target->keys)});
+  }
+  return std::move(*target);
+}
+
+}  // namespace sluice::engine

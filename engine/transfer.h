@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/convert_stage.h"
+#include "engine/io_thread.h"
+#include "engine/progress_meter.h"
+#include "engine/restore_ledger.h"
+#include "engine/restore_stream.h"
+#include "engine/restore_target.h"
+#include "engine/server_link.h"
+#include "engine/target_lanes.h"
+#include "engine/written_digest.h"
+#include "sluice/job.h"
+#include "sluice/restore.h"
+
+namespace sluice::engine {
+
+struct TransferOptions {
+  OnConflict on_conflict = OnConflict::refuse;
+  RestoreMode mode = RestoreMode::automatic;  ///< Not feed.
+  unsigned connections = 1;
+  std::uint64_t bytes_per_second = 0;
+  std::uint64_t inflight_bytes_max = 0;
+  Proof verify = Proof::automatic;
+  /// As for RestoreStream: of the stream as it comes. Null when they are not known.
+  const std::vector<LongValue>* long_values = nullptr;
+};
+
+/// The way of a dataset into a target by commands, wherever it is read from:
+///
+///     Transfer transfer(options, address, link, std::move(target), io, job);
+///     rdb::Parser parser(transfer.entry());
+///     … parse …
+///     if (!transfer.finish()) …      // or transfer.abandon(why)
+///     transfer.report(result);
+///     transfer.prove(meter, result);
+///
+/// Memory:   80 MiB, and inflight_bytes_max.
+/// Threads:  the job's; the I/O thread's within.
+/// Lifetime: all that it is made of outlives it.
+class Transfer {
+ public:
+  Transfer(const TransferOptions& options, const ServerAddress& address, const ServerLink& link,
+           ReadyTarget target, IoThread& io, const JobContext& job);
+
+  /// Takes the stream.
+  [[nodiscard]] rdb::Handler& entry() noexcept { return convert_; }
+  [[nodiscard]] RestoreLedger& ledger() noexcept { return ledger_; }
+
+  /// After the last byte: waits for all answers. False when the way to the target is broken.
+  [[nodiscard]] bool finish() { return stream_.finish(); }
+  /// The stream ended early.
+  void abandon(std::string_view why) { stream_.abandon(why); }
+  /// Why, `read` being what the reader of the stream says.
+  [[nodiscard]] Error why_ended(const Error& read) const;
+  /// Why finish() said false.
+  [[nodiscard]] Error broken_or_stopped() const;
+
+  /// Counts, failures and losses.
+  void report(RestoreResult& result) const;
+  /// Reads the target back, if that is wanted and can be done, and notes what is missing there.
+  void prove(ProgressMeter& meter, RestoreResult& result);
+
+ private:
+  static constexpr std::size_t losses_max = 1000;
+
+  std::unique_ptr<WrittenDigest> make_written();
+  std::vector<std::unique_ptr<net::Connection>> connect();
+  [[nodiscard]] LaneOptions lane_options() const;
+  [[nodiscard]] RestoreStream::Options stream_options() const;
+  void on_loss(const rdb::ConversionLoss& loss);
+  void note_missing(RestoreResult& result);
+
+  const TransferOptions options_;
+  const ServerAddress& address_;
+  const ServerLink& link_;
+  ReadyTarget target_;
+  IoThread& io_;
+  const JobContext& job_;
+  const std::int64_t start_ms_;
+  std::string why_unproven_;
+  std::vector<RdbLoss> losses_;
+  std::uint64_t loss_count_ = 0;
+  std::unique_ptr<WrittenDigest> written_;
+  RestoreLedger ledger_;
+  TargetLanes lanes_;
+  RestoreStream stream_;
+  ConvertStage convert_;
+};
+
+/// Looks at the target, refuses it or empties it. Nothing else was written when this fails.
+/// `dry_run`: nothing at all is.
+[[nodiscard]] Result<ReadyTarget> prepare_target(IoThread& io, const ServerLink& link,
+                                                 OnConflict on_conflict, bool flush, bool dry_run,
+                                                 const JobContext& job);
+
+}  // namespace sluice::engine
