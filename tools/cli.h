@@ -39,6 +39,7 @@ Verb add_list(CLI::App& app, const Globals& globals);
 Verb add_show(CLI::App& app, const Globals& globals);
 Verb add_verify(CLI::App& app, const Globals& globals);
 Verb add_restore(CLI::App& app, const Globals& globals);
+Verb add_clone(CLI::App& app, const Globals& globals);
 Verb add_analyze(CLI::App& app, const Globals& globals);
 Verb add_check(CLI::App& app, const Globals& globals);
 Verb add_export(CLI::App& app, const Globals& globals);

@@ -60,6 +60,8 @@ int run(int argc, char** argv) {
       {"show", add_show(*app.add_subcommand("show", "Show one backup in full"), globals)},
       {"verify", add_verify(*app.add_subcommand("verify", "Read backups back and check every byte"),
                             globals)},
+      {"clone",
+       add_clone(*app.add_subcommand("clone", "Copy a live server into another"), globals)},
       {"restore",
        add_restore(*app.add_subcommand("restore", "Put a backup into a live server"), globals)},
       {"feed",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <stop_token>
 
 namespace sluice::tools {
@@ -10,6 +11,9 @@ namespace sluice::tools {
 /// Call before any other thread is started: the signals are blocked everywhere and taken by a
 /// thread of our own, so that no code runs inside a signal handler.
 [[nodiscard]] std::stop_token stop_on_signals();
+
+/// Set once SIGUSR1 comes; `now`: from the start. As for stop_on_signals().
+[[nodiscard]] const std::atomic<bool>& cut_over_on_signal(bool now);
 
 /// The signal that was taken, 0 when none was.
 [[nodiscard]] int signal_taken();
