@@ -24,6 +24,8 @@ class ValueCheck : public StreamFacts {
   [[nodiscard]] bool value_refused() const noexcept { return is_refused_; }
 
   bool on_record_begin(const rdb::RecordHeader& record) override;
+  std::size_t take_value(const rdb::RecordHeader& record,
+                         std::span<const std::byte> bytes) override;
   bool on_value_part(std::span<const std::byte> part) override;
   bool on_record_end(std::uint64_t offset) override;
 
@@ -32,7 +34,11 @@ class ValueCheck : public StreamFacts {
 
   rdb::ValueReader reader_;
   std::function<void(const rdb::Error&)> refused_;
-  bool is_refused_ = false;  // the current value
+
+  // The current value.
+  bool is_refused_ = false;
+  bool is_done_ = false;   // taken as a whole
+  bool is_ahead_ = false;  // its first part has been read
 };
 
 }  // namespace sluice::engine

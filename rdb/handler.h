@@ -68,8 +68,15 @@ class Handler {
   /// included, in order; cut as on_value_part() is. The event of each comes after its last byte.
   virtual bool on_metadata_part(std::span<const std::byte> /*part*/) { return true; }
 
-  /// A key begins. Followed by on_value_part() calls and one on_record_end().
+  /// A key begins. Followed by take_value(), on_value_part() calls and one on_record_end().
   virtual bool on_record_begin(const RecordHeader&) { return true; }
+  /// Asked once after on_record_begin(), for a handler that reads values anyway, so that they need
+  /// not be delimited as well. `bytes` begin with the value and go on with what follows it, as far
+  /// as either has come. Returns the bytes of the value if all of it is there and nothing is wrong
+  /// with it: then it does not come in parts. Else 0: it comes in parts, as if nobody had asked.
+  virtual std::size_t take_value(const RecordHeader&, std::span<const std::byte> /*bytes*/) {
+    return 0;
+  }
   /// Bytes of the serialised value exactly as in the stream, in order, without the type byte. How
   /// they are cut depends on how the stream was fed; put together they do not. So does how much of
   /// a value came before an error in it: parts without their on_record_end() are to be dropped.

@@ -286,11 +286,16 @@ Step Parser::step_key() {
   pending_.key = key_;
   pending_.key_meta = key_meta_;
   pending_.value_offset = tokens_.here();
+  if (!handler_.on_record_begin(pending_)) return fail(Errc::stopped);
+  const std::size_t read = handler_.take_value(pending_, {tokens_.at(), tokens_.end()});
+  if (read > 0) {
+    tokens_.move_to(tokens_.at() + read);
+    return end_record();
+  }
   begin_program(pending_.type->program);
   sink_ = Sink::value;
   part_from_ = tokens_.at();
   state_ = State::value;
-  if (!handler_.on_record_begin(pending_)) return fail(Errc::stopped);
   return step_value();
 }
 
@@ -298,6 +303,10 @@ Step Parser::step_value() {
   if (const Step ran = run_program(); ran != Step::ok) return ran;
   if (const Step flushed = flush_part(); flushed != Step::ok) return flushed;
   sink_ = Sink::none;
+  return end_record();
+}
+
+Step Parser::end_record() {
   in_record_ = false;
   if (has_prefix_) {
     has_prefix_ = false;

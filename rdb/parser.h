@@ -87,6 +87,7 @@ class Parser {
   Step step_skim();
   Step step_key();
   Step step_value();
+  Step end_record();
   Step step_refused_key();
   Step step_footer();
   Step begin_opcode(const Opcode& opcode);

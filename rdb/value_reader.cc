@@ -22,15 +22,25 @@ ValueReader::~ValueReader() = default;
 void ValueReader::begin(const RecordHeader& record, const Header& header) {
   impl_->begin(record, header);
 }
+std::size_t ValueReader::begin_with(const RecordHeader& record, const Header& header,
+                                    std::span<const std::byte> bytes) {
+  return impl_->begin_with(record, header, bytes);
+}
 Result<void> ValueReader::feed(std::span<const std::byte> part) { return impl_->feed(part); }
 Result<void> ValueReader::end() { return impl_->end(); }
 std::uint64_t ValueReader::unchecked() const noexcept { return impl_->unchecked(); }
 
 void ValueReader::Impl::begin(const RecordHeader& record, const Header& header) {
+  restart(record, header);
+  keep_key_head();
+}
+
+void ValueReader::Impl::restart(const RecordHeader& record, const Header& header) {
   type_ = record.type;
   index_ = record.index;
   db_ = record.db;
-  keep_key_head(record.key);
+  key_ = record.key;
+  key_is_cut_ = false;
   failed_ = false;
   tokens_.restart(record.value_offset, header.version);
   run_.begin(type_->program);
@@ -52,19 +62,34 @@ void ValueReader::Impl::begin(const RecordHeader& record, const Header& header) 
   stream_->has_active_time = type_->since >= 11;
 }
 
-// For error messages. Keys are short: a call of memcpy() takes longer than copying them.
-void ValueReader::Impl::keep_key_head(std::span<const std::byte> key) noexcept {
-  key_is_cut_ = key.size() > key_head_.size();
-  key_head_size_ = std::min(key.size(), key_head_.size());
-  if (key_head_size_ < 8) {
-    for (std::size_t i = 0; i < key_head_size_; ++i) key_head_[i] = key[i];
-    return;
+// For error messages, once the key itself is no longer there. Keys are short: a call of memcpy()
+// takes longer than copying them.
+void ValueReader::Impl::keep_key_head() noexcept {
+  key_is_cut_ = key_.size() > key_head_.size();
+  const std::size_t size = std::min(key_.size(), key_head_.size());
+  if (size < 8) {
+    for (std::size_t i = 0; i < size; ++i) key_head_[i] = key_[i];
+  } else {
+    for (std::size_t at = 0; at < size - 8; at += 8) {
+      std::memcpy(key_head_.data() + at, key_.data() + at, 8);
+    }
+    std::memcpy(key_head_.data() + size - 8, key_.data() + size - 8, 8);
   }
-  for (std::size_t at = 0; at < key_head_size_ - 8; at += 8) {
-    std::memcpy(key_head_.data() + at, key.data() + at, 8);
+  key_ = std::span(key_head_).first(size);
+}
+
+std::size_t ValueReader::Impl::begin_with(const RecordHeader& record, const Header& header,
+                                          std::span<const std::byte> bytes) {
+  if (record.type->logical == LogicalType::string) {
+    if (const std::size_t passed = pass_unwanted_string(bytes); passed > 0) return passed;
   }
-  const std::size_t last = key_head_size_ - 8;
-  std::memcpy(key_head_.data() + last, key.data() + last, 8);
+  restart(record, header);
+  tokens_.open(bytes);
+  const Step ran = run();
+  if (ran == Step::ok && end_value() == Step::ok) return tokens_.close();
+  tokens_.close();
+  keep_key_head();
+  return 0;
 }
 
 Result<void> ValueReader::Impl::feed(std::span<const std::byte> part) {
@@ -266,7 +291,7 @@ Step ValueReader::Impl::fail(Errc code, std::string detail) {
             .offset = tokens_.token_offset(),
             .record = index_,
             .db = db_,
-            .key = escape(std::span(key_head_).first(key_head_size_)),
+            .key = escape(key_, key_head_.size()),
             .detail = std::move(detail)};
   if (key_is_cut_) error_.key += "...";
   return Step::fail;

@@ -69,6 +69,12 @@ class ValueReader {
 
   /// `record` is used during the call only.
   void begin(const RecordHeader& record, const Header& header);
+  /// begin() and feed() of the value that `bytes` begin with; they may go on behind it. Returns the
+  /// bytes of the value if all of it is there and nothing is wrong with it: then end() has been
+  /// done too. Else 0, and feed() is to be called with what follows `bytes`, even if that is
+  /// nothing: it returns what was wrong.
+  [[nodiscard]] std::size_t begin_with(const RecordHeader& record, const Header& header,
+                                       std::span<const std::byte> bytes);
   [[nodiscard]] Result<void> feed(std::span<const std::byte> part);
   /// No more parts will come. Errc::truncated when the value is not complete.
   [[nodiscard]] Result<void> end();

@@ -31,6 +31,8 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   Impl(ValueHandler& handler, ReadOptions options);
 
   void begin(const RecordHeader& record, const Header& header);
+  std::size_t begin_with(const RecordHeader& record, const Header& header,
+                         std::span<const std::byte> bytes);
   Result<void> feed(std::span<const std::byte> part);
   Result<void> end();
 
@@ -71,7 +73,8 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
     }
   };
 
-  void keep_key_head(std::span<const std::byte> key) noexcept;
+  void restart(const RecordHeader& record, const Header& header);
+  void keep_key_head() noexcept;
 
   // Program.
   Step run();
@@ -135,6 +138,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
 
   // What is all there.
   void run_whole_tokens();
+  std::size_t pass_unwanted_string(std::span<const std::byte> bytes) const;
   bool pass_len(Op op, Part part);
   bool pass_raw_string(Part part, const StringHead& head);
   bool whole_string(Part part, const StringHead& head);
@@ -168,8 +172,8 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   const ValueType* type_ = nullptr;
   std::uint64_t index_ = 0;
   std::uint64_t db_ = 0;
-  std::array<std::byte, 64> key_head_{};  // for error messages
-  std::size_t key_head_size_ = 0;
+  std::span<const std::byte> key_;  // of the record while begin_with() runs, later in key_head_
+  std::array<std::byte, 64> key_head_{};
   bool key_is_cut_ = false;
   bool failed_ = false;
   Error error_;

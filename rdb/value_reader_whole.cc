@@ -48,6 +48,20 @@ void ValueReader::Impl::run_whole_tokens() {
   }
 }
 
+// A value that is a string nobody wants, without setting anything up for it: its bytes, 0 when it
+// is to be read step by step.
+std::size_t ValueReader::Impl::pass_unwanted_string(std::span<const std::byte> bytes) const {
+  if (options_.sizes || options_.texts.has(Role::string)) return 0;
+  StringHead head;
+  if (!read_string_head(bytes.data(), bytes.data() + bytes.size(), head)) return 0;
+  const auto size = static_cast<std::size_t>(head.stored_bytes);
+  if (head.form == StringForm::lzf) {
+    const auto plain = lzf_measure(bytes.subspan(head.head_bytes, size));
+    if (head.plain_bytes == 0 || plain != head.plain_bytes) return 0;
+  }
+  return head.head_bytes + size;
+}
+
 // False when it was refused, or is to be read step by step.
 bool ValueReader::Impl::pass_len(Op op, Part part) {
   std::uint64_t value = 0;

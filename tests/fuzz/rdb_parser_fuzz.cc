@@ -39,15 +39,23 @@ class ValueSink final : public EventDigest {
     seen_.end();
     seen_.digest = 0;
     refusal_.reset();
-    reader_.begin(record, header_);
     return EventDigest::on_record_begin(record);
   }
+  std::size_t take_value(const RecordHeader& record, std::span<const std::byte> bytes) override {
+    const std::size_t taken = reader_.begin_with(record, header_, bytes);
+    done_ = taken > 0;
+    ahead_ = taken == 0 && !bytes.empty();
+    if (done_) EventDigest::on_value_part(bytes.first(taken));
+    return taken;
+  }
   bool on_value_part(std::span<const std::byte> part) override {
-    if (!refusal_) judge(reader_.feed(part));
+    const auto unread = ahead_ ? std::span<const std::byte>() : part;
+    ahead_ = false;
+    if (!refusal_) judge(reader_.feed(unread));
     return EventDigest::on_value_part(part);
   }
   bool on_record_end(std::uint64_t offset) override {
-    if (!refusal_) judge(reader_.end());
+    if (!done_ && !refusal_) judge(reader_.end());
     seen_.end();
     values = values * 31 + seen_.digest;
     if (refusal_) refusals.push_back(*refusal_);
@@ -66,6 +74,8 @@ class ValueSink final : public EventDigest {
   ValueDigest seen_;
   ValueReader reader_{seen_};
   std::optional<Error> refusal_;
+  bool done_ = false;   // the value was taken as a whole
+  bool ahead_ = false;  // its first part was read before it came
 };
 
 struct Verdict {

@@ -45,6 +45,28 @@ Verdict read(const RecordHeader& record, const Header& header, std::span<const s
   return verdict;
 }
 
+bool has_more_behind(const Verdict& verdict) {
+  return verdict.error && verdict.error->detail == "bytes after its end";
+}
+
+/// Begun with all there is, which is the whole value.
+Verdict read_at_once(const RecordHeader& record, const Header& header,
+                     std::span<const std::byte> input, ReadOptions options) {
+  fuzz::ValueDigest seen;
+  ValueReader reader(seen, options);
+  Verdict verdict;
+  const std::size_t taken = reader.begin_with(record, header, input);
+  if (taken != 0 && taken != input.size()) std::abort();
+  if (taken == 0) {
+    auto ended = reader.feed({});
+    if (ended) ended = reader.end();
+    if (!ended) verdict.error = ended.error();
+  }
+  seen.end();
+  verdict.digest = seen.digest;
+  return verdict;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -68,9 +90,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (read(record, header, input, {}, [&] { return random() % 32; }) != strict) std::abort();
   if (read(record, header, input, {}, [] { return std::size_t{1}; }) != strict) std::abort();
 
+  const bool may_be_begun = !has_more_behind(strict);
+  if (may_be_begun && read_at_once(record, header, input, {}) != strict) std::abort();
+
   const Verdict deaf = read(record, header, input, {.texts = {}, .strict = true}, whole);
   if (deaf.error != strict.error) std::abort();
   if (read(record, header, input, {.texts = {}, .strict = true}, in_two) != deaf) std::abort();
+  if (may_be_begun && read_at_once(record, header, input, {.texts = {}, .strict = true}) != deaf) {
+    std::abort();
+  }
 
   const Verdict lax = read(record, header, input, {.texts = Roles::all(), .strict = false}, whole);
   if (!strict.error && lax != strict) std::abort();

@@ -46,15 +46,23 @@ bool StreamReading::Sink::on_module_aux(std::uint64_t module_id, std::uint64_t w
 bool StreamReading::Sink::on_record_begin(const RecordHeader& record) {
   owner_.refused_ = false;
   owner_.values_.end();
-  owner_.reader_.begin(record, owner_.header_);
   return owner_.frame_.on_record_begin(record);
 }
+std::size_t StreamReading::Sink::take_value(const RecordHeader& record,
+                                            std::span<const std::byte> bytes) {
+  const std::size_t taken = owner_.reader_.begin_with(record, owner_.header_, bytes);
+  owner_.done_ = taken > 0;
+  owner_.ahead_ = taken == 0 && !bytes.empty();
+  return taken;
+}
 bool StreamReading::Sink::on_value_part(std::span<const std::byte> part) {
-  if (!owner_.refused_) owner_.judge(owner_.reader_.feed(part));
+  const auto unread = owner_.ahead_ ? std::span<const std::byte>() : part;
+  owner_.ahead_ = false;
+  if (!owner_.refused_) owner_.judge(owner_.reader_.feed(unread));
   return true;  // the bytes of values are judged by what they mean
 }
 bool StreamReading::Sink::on_record_end(std::uint64_t offset) {
-  owner_.judge(owner_.reader_.end());
+  if (!owner_.done_) owner_.judge(owner_.reader_.end());
   owner_.values_.end();
   owner_.value_digests.push_back(owner_.values_.digest);
   return owner_.frame_.on_record_end(offset);

@@ -55,6 +55,7 @@ class StreamReading {
     bool on_function(std::span<const std::byte> source) override;
     bool on_module_aux(std::uint64_t module_id, std::uint64_t when) override;
     bool on_record_begin(const RecordHeader& record) override;
+    std::size_t take_value(const RecordHeader& record, std::span<const std::byte> bytes) override;
     bool on_value_part(std::span<const std::byte> part) override;
     bool on_record_end(std::uint64_t offset) override;
     bool on_end(const Trailer& trailer) override;
@@ -74,6 +75,8 @@ class StreamReading {
   Sink sink_;
   Parser parser_;
   bool refused_ = false;
+  bool done_ = false;   // the value was taken as a whole
+  bool ahead_ = false;  // its first part was read before it came
   bool checksum_ok_ = false;
 };
 

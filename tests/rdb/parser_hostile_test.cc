@@ -130,6 +130,53 @@ TEST(ParserHostile, AHandlerThatRefusesItsNthEventStopsTheParser) {
   }
 }
 
+/// Takes strings of three bytes itself.
+class Taker final : public Handler {
+ public:
+  bool on_record_begin(const RecordHeader&) override {
+    values += '<';
+    return true;
+  }
+  std::size_t take_value(const RecordHeader& record, std::span<const std::byte> bytes) override {
+    ++asked;
+    EXPECT_EQ(record.key.size(), 1u);
+    if (record.type->number != 0 || bytes.size() < 4 || bytes[0] != std::byte{3}) return 0;
+    ++taken;
+    on_value_part(bytes.first(4));
+    return 4;
+  }
+  bool on_value_part(std::span<const std::byte> part) override {
+    values.append(reinterpret_cast<const char*>(part.data()), part.size());
+    return true;
+  }
+  bool on_record_end(std::uint64_t offset) override {
+    values += '>' + std::to_string(offset);
+    return true;
+  }
+
+  std::string values;
+  int asked = 0;
+  int taken = 0;
+};
+
+TEST(ParserHostile, AHandlerMayTakeValuesItself) {
+  const std::string input =
+      redis_stream(11, from_hex("00 01 'a' 03 'abc' 00 01 'b' 02 'de' FC 0100000000000000"
+                                " 00 01 'c' 03 'fgh' 01 01 'd' 03 01 'x' 01 'y' 01 'z'"));
+  for (std::size_t cut = 0; cut <= input.size(); ++cut) {
+    SCOPED_TRACE(cut);
+    Taker taker;
+    Parser parser(taker);
+    ASSERT_TRUE(parser.feed(bytes(input).first(cut)).has_value());
+    ASSERT_TRUE(parser.feed(bytes(input).subspan(cut)).has_value());
+    EXPECT_TRUE(parser.done());
+    EXPECT_EQ(parser.records(), 4u);
+    EXPECT_EQ(taker.values, "<\3abc>16<\2de>22<\3fgh>38<\3\1x\1y\1z>48");
+    EXPECT_EQ(taker.asked, 4) << "once each";
+    EXPECT_GE(taker.taken, 1) << "of two";
+  }
+}
+
 // A declared length that is a lie costs nothing.
 TEST(ParserHostile, DeclaredLengthsTakeNoMemory) {
   const std::string huge = " 81 1000000000000000 ";

@@ -155,6 +155,35 @@ Reading read(const Value& value, ReadOptions options, std::span<const std::size_
   return reading;
 }
 
+bool has_more_behind(const Reading& reading) {
+  return reading.error && reading.error->detail == "bytes after its end";
+}
+
+Reading read_begun_with(const Value& value, std::size_t first, std::string_view behind,
+                        ReadOptions options) {
+  ValueRecorder seen;
+  ValueReader reader(seen, options);
+  RecordHeader record;
+  record.type = find_value_type(value.dialect, value.type);
+  std::string key = "k";
+  record.key = bytes(key);
+  const std::string there = value.bytes.substr(0, first) + std::string(behind);
+  const std::size_t taken =
+      reader.begin_with(record, {.dialect = value.dialect, .version = value.version}, bytes(there));
+  key = "gone";
+  Reading reading;
+  if (taken == 0) {
+    auto fed = reader.feed({});
+    if (fed) fed = reader.feed(bytes(value.bytes).subspan(first));
+    if (fed) fed = reader.end();
+    if (!fed) reading.error = fed.error();
+  } else {
+    EXPECT_EQ(taken, value.bytes.size());
+  }
+  reading.log = std::move(seen.log);
+  return reading;
+}
+
 Reading read_at_every_split(const Value& value, ReadOptions options) {
   const std::size_t size = value.bytes.size();
   const Reading whole = read(value, options);
@@ -165,10 +194,17 @@ Reading read_at_every_split(const Value& value, ReadOptions options) {
     const Reading in_two = read(value, options, std::array{cut});
     EXPECT_EQ(in_two, whole) << "cut at byte " << cut;
     if (in_two != whole) break;
+    if (has_more_behind(whole)) continue;
+    EXPECT_EQ(read_begun_with(value, cut, {}, options), whole) << "begun with " << cut;
+  }
+  if (!whole.error) {
+    EXPECT_EQ(read_begun_with(value, size, "\xFF\x01more", options), whole) << "and more behind";
   }
   options.texts = {};
   EXPECT_EQ(read(value, options).error, whole.error) << "without texts";
   EXPECT_EQ(read(value, options, cuts).error, whole.error) << "without texts, byte by byte";
+  if (has_more_behind(whole)) return whole;
+  EXPECT_EQ(read_begun_with(value, size, {}, options).error, whole.error) << "begun, no texts";
   return whole;
 }
 

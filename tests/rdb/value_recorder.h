@@ -70,8 +70,17 @@ void PrintTo(const Reading& reading, std::ostream* out);
 [[nodiscard]] Reading read(const Value& value, ReadOptions options = {},
                            std::span<const std::size_t> cuts = {});
 
+/// The value ends before its bytes do. To begin_with() these belong to what comes next.
+[[nodiscard]] bool has_more_behind(const Reading& reading);
+
+/// By begin_with() the `first` bytes and `behind`, which does not belong to the value; then the
+/// rest.
+[[nodiscard]] Reading read_begun_with(const Value& value, std::size_t first,
+                                      std::string_view behind = {}, ReadOptions options = {});
+
 /// Reads whole, byte by byte with empty pieces in between, and in two at every byte (of long values
-/// a sample); every reading must equal the first. Without texts the verdict must be the same.
+/// a sample), also begun with the first piece; every reading must equal the first. Without texts
+/// the verdict must be the same.
 [[nodiscard]] Reading read_at_every_split(const Value& value, ReadOptions options = {});
 
 /// The value is accepted, strictly and not, with these events.

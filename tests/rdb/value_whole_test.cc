@@ -11,6 +11,7 @@
 #include "corpus.h"
 #include "encoding_builder.h"
 #include "rdb/lzf.h"
+#include "rdb/lzf_compressor.h"
 #include "rdb/token_reader.h"
 #include "recorder.h"
 #include "value_recorder.h"
@@ -98,6 +99,9 @@ void expect_whole_as_cut(const Value& value) {
       const Reading whole = read(value, options);
       EXPECT_EQ(whole, read(value, options, cuts))
           << "type " << int{value.type} << ": " << to_hex(bytes(value.bytes));
+      if (has_more_behind(whole)) continue;
+      EXPECT_EQ(whole, read_begun_with(value, value.bytes.size(), {}, options))
+          << "type " << int{value.type} << ": " << to_hex(bytes(value.bytes));
       if (::testing::Test::HasFailure()) return;
     }
   }
@@ -165,6 +169,29 @@ TEST(ValueWhole, ReadsEveryChangeOfOneByteAsWhenItIsCut) {
       }
       if (HasFailure()) return;
     }
+  }
+}
+
+// The shortest way there is: strings that nobody wants.
+TEST(ValueWhole, ReadsStringsAsWhenTheyAreCut) {
+  const std::string text = "the same again, the same again, the same again";
+  std::string packed(text.size(), '\0');
+  LzfCompressor compressor;
+  packed.resize(compressor.compress(bytes(text), std::as_writable_bytes(std::span(packed))));
+  const std::string head = "\xC3" + len(packed.size());
+  for (const std::string& string :
+       {str(text), str(""), str("x"), std::string("\xC0\x7F"), std::string("\xC2\0\0\0\x80", 5),
+        head + len(text.size()) + packed, head + len(text.size() - 1) + packed,
+        head + len(text.size() + 1) + packed, "\xC3" + len(0) + len(0), "\xC3" + len(0) + len(1)}) {
+    (void)read_at_every_split({0, string}, {.texts = {}, .strict = true});
+    for (std::size_t at = 0; at < string.size(); ++at) {
+      for (const int change : {0x01, 0x40, 0x80, 0xC0, 0xFF}) {
+        std::string damaged = string;
+        damaged[at] = static_cast<char>(damaged[at] ^ change);
+        expect_whole_as_cut({0, damaged});
+      }
+    }
+    if (HasFailure()) return;
   }
 }
 
