@@ -36,7 +36,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   Result<void> feed(std::span<const std::byte> part);
   Result<void> end();
 
-  std::uint64_t unchecked() const noexcept { return unchecked_; }
+  [[nodiscard]] std::uint64_t unchecked() const noexcept { return unchecked_; }
 
  private:
   static constexpr std::size_t expanded_bytes = 16 << 10;                    // of LZF, at once
@@ -122,7 +122,7 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   InnerEncoding& begin_blob(Part part, std::uint64_t size);
   Step blob(Part part, std::span<const std::byte> bytes, bool first, bool last);
   Step end_blob(Part part);
-  bool wants(Part part) const noexcept;
+  [[nodiscard]] bool wants(Part part) const noexcept;
   static Role role_of(Part part) noexcept;
   static Tuple tuple_of(Part part) noexcept;
 
@@ -131,14 +131,14 @@ class ValueReader::Impl final : public ItemSink, public StreamNodeSink {
   bool item_score(const Item& item);
   bool item_expiry(const Item& item);
   bool gather(const Item& item);
-  std::optional<double> gathered_score() const;
+  [[nodiscard]] std::optional<double> gathered_score() const;
   bool on_entry(StreamId id) override;
   bool on_entry_item(Role role, const Item& item) override;
   bool on_node_problem(std::string problem) override;
 
   // What is all there.
   void run_whole_tokens();
-  std::size_t pass_unwanted_string(std::span<const std::byte> bytes) const;
+  [[nodiscard]] std::size_t pass_unwanted_string(std::span<const std::byte> bytes) const;
   bool pass_len(Op op, Part part);
   bool pass_raw_string(Part part, const StringHead& head);
   bool whole_string(Part part, const StringHead& head);

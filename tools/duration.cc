@@ -15,6 +15,7 @@ Result<std::int64_t> parse_duration_ms(const std::string& text) {
       case 'm': return count * 60'000;
       case 'h': return count * 3'600'000;
       case 'd': return count * 86'400'000;
+      default: break;
     }
   }
   return std::unexpected(

@@ -25,7 +25,7 @@ sigset_t block_signals(std::initializer_list<int> wanted) {
 }  // namespace
 
 std::stop_token stop_on_signals() {
-  static std::stop_source source;  // outlives the thread: neither ever ends
+  static const std::stop_source source;  // outlives the thread: neither ever ends
   const sigset_t set = block_signals({SIGINT, SIGTERM});
   std::signal(SIGPIPE, SIG_IGN);
 
