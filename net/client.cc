@@ -52,6 +52,8 @@ void take_field(ServerInfo& info, std::string_view name, std::string_view value)
     info.redis_mode = value;
   } else if (name == "loading") {
     info.loading = value == "1";
+  } else if (name == "master_link_status") {
+    info.primary_link_up = value == "up";
   } else if (name == "master_repl_offset") {
     std::from_chars(value.data(), value.data() + value.size(), info.repl_offset);
   }

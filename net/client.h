@@ -77,6 +77,7 @@ struct ServerInfo {
   std::string role;        ///< "master" or "slave".
   std::string redis_mode;  ///< "standalone", "cluster" or "sentinel".
   bool loading = false;
+  bool primary_link_up = false;   ///< Of a replica: master_link_status.
   std::uint64_t repl_offset = 0;  ///< master_repl_offset: what the server has written so far.
 };
 

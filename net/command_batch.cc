@@ -45,8 +45,7 @@ void CommandBatch::arg_part(std::span<const std::byte> bytes) {
 
 void CommandBatch::end_command(std::uint64_t tag, std::span<const std::byte> key) {
   assert(in_command_ && args_left_ == 0 && arg_bytes_left_ == 0);
-  entries_.push_back(Entry{.tag = tag, .key_offset = keys_.size(), .key_size = key.size()});
-  append(keys_, key);
+  mark_command(tag, key);
   in_command_ = false;
 }
 
@@ -66,6 +65,11 @@ void CommandBatch::erase(const Mark& from, const Mark& to) {
     return entries_.begin() + static_cast<std::ptrdiff_t>(entry);
   };
   entries_.erase(at(from.entries), at(to.entries));
+}
+
+void CommandBatch::mark_command(std::uint64_t tag, std::span<const std::byte> key) {
+  entries_.push_back(Entry{.tag = tag, .key_offset = keys_.size(), .key_size = key.size()});
+  append(keys_, key);
 }
 
 CommandBatch CommandBatch::split() {

@@ -57,6 +57,10 @@ class CommandBatch {
   /// Takes the commands between two marks out again; marks behind them are no longer right.
   void erase(const Mark& from, const Mark& to);
 
+  /// A command, or a piece of one, that was encoded before; mark_command() where it ends.
+  void add_encoded(std::string_view bytes) { bytes_ += bytes; }
+  void mark_command(std::uint64_t tag, std::span<const std::byte> key);
+
   /// What is encoded so far, as a batch of its own. This one is empty then, but knows where in a
   /// command it is.
   [[nodiscard]] CommandBatch split();

@@ -49,6 +49,15 @@ asio::awaitable<Result<void>> TargetWriter::finish() {
   co_return co_await guarded(std::move(draining));
 }
 
+asio::awaitable<Result<void>> TargetWriter::read() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  if (failure_) co_return std::unexpected(*failure_);
+  if (in_flight_.empty()) co_return Result<void>();
+  auto read = co_await read_replies();
+  if (read || read.error().code == Errc::cancelled) co_return read;
+  co_return std::unexpected(fail(std::move(read.error())));
+}
+
 // Runs `op` under the silence limit. A failure is kept, and every command in flight is told.
 asio::awaitable<Result<void>> TargetWriter::guarded(asio::awaitable<Result<void>> op) {
   std::string detail = "waiting for " + connection_.address();

@@ -62,6 +62,10 @@ class TargetWriter {
   /// Waits for all outstanding replies.
   [[nodiscard]] boost::asio::awaitable<Result<void>> finish();
 
+  /// Waits for some replies, one at least unless none are outstanding. Unlike the others it may be
+  /// cancelled and called again, and has no deadline of its own.
+  [[nodiscard]] boost::asio::awaitable<Result<void>> read();
+
   /// Commands without a reply: still outstanding, or after a failure lost.
   [[nodiscard]] std::uint64_t unanswered_count() const noexcept { return unanswered_count_; }
   [[nodiscard]] std::size_t inflight_bytes() const noexcept { return inflight_bytes_; }

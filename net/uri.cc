@@ -130,6 +130,60 @@ Result<void> take_db(std::string_view text, Uri& uri) {
   return {};
 }
 
+/// What stands behind '?': NAME=VALUE, with '&' between.
+Result<void> take_query(std::string_view text, SentinelUri& uri) {
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find('&'));
+    text.remove_prefix(std::min(part.size() + 1, text.size()));
+    const std::size_t equals = part.find('=');
+    const std::string_view name = part.substr(0, equals);
+    const std::string_view raw =
+        equals == std::string_view::npos ? std::string_view() : part.substr(equals + 1);
+    auto value = percent_decoded(raw);
+    if (!value) return bad("a '%' behind the '?' is not followed by two hex digits");
+    if (name == "master") {
+      uri.master = *std::move(value);
+    } else if (name == "sentinel-user") {
+      uri.sentinel_user = *std::move(value);
+    } else if (name == "sentinel-password") {
+      uri.sentinel_password = *std::move(value);
+    } else {
+      return bad(
+          fmt::format("'{}' behind the '?' is not known: master, sentinel-user and "
+                      "sentinel-password are",
+                      printable(name)));
+    }
+  }
+  if (uri.master.empty()) return bad("redis-sentinel:// needs the master's name: ?master=NAME");
+  return {};
+}
+
+/// Nodes of a cluster may follow the first host.
+Result<void> take_hosts(std::string_view text, Uri& uri) {
+  const std::size_t comma = text.find(',');
+  if (auto taken = take_address(text.substr(0, comma), uri); !taken) return taken;
+  while (!text.empty() && text.find(',') != std::string_view::npos) {
+    text.remove_prefix(text.find(',') + 1);
+    Uri another;
+    if (auto taken = take_address(text.substr(0, text.find(',')), another); !taken) return taken;
+    uri.more_hosts.push_back({.host = another.host, .port = another.port});
+  }
+  return {};
+}
+
+Result<void> take_sentinels(std::string_view text, SentinelUri& uri) {
+  constexpr std::uint16_t sentinel_port = 26379;
+  do {
+    const std::string_view one = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(one.size() + 1, text.size()));
+    Uri address;
+    address.port = sentinel_port;
+    if (auto taken = take_address(one, address); !taken) return taken;
+    uri.sentinels.push_back({.host = address.host, .port = address.port});
+  } while (!text.empty());
+  return {};
+}
+
 }  // namespace
 
 bool is_uri(std::string_view text) {
@@ -141,6 +195,45 @@ bool is_uri(std::string_view text) {
                              [&](const Scheme& s) { return same_ignoring_case(name, s.name); });
 }
 
+bool is_sentinel_uri(std::string_view text) {
+  const std::size_t end = text.find("://");
+  return end != std::string_view::npos && same_ignoring_case(text.substr(0, end), sentinel_scheme);
+}
+
+Result<SentinelUri> parse_sentinel_uri(std::string_view text) {
+  if (!is_sentinel_uri(text)) return bad("expected redis-sentinel://");
+  SentinelUri uri;
+  std::string_view rest = text.substr(text.find("://") + 3);
+  const std::size_t query = rest.rfind("?");
+  if (query != std::string_view::npos) {
+    if (auto taken = take_query(rest.substr(query + 1), uri); !taken)
+      return std::unexpected(std::move(taken.error()));
+    rest = rest.substr(0, query);
+  }
+  if (uri.master.empty()) return bad("redis-sentinel:// needs the master's name: ?master=NAME");
+  if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {
+    Uri credentials;
+    if (auto taken = take_credentials(rest.substr(0, at), credentials); !taken)
+      return std::unexpected(std::move(taken.error()));
+    uri.user = std::move(credentials.user);
+    uri.password = std::move(credentials.password);
+    rest.remove_prefix(at + 1);
+  }
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  if (auto taken = take_sentinels(rest, uri); !taken)
+    return std::unexpected(std::move(taken.error()));
+  return uri;
+}
+
+std::string to_display(const SentinelUri& uri) {
+  std::string text = "redis-sentinel://";
+  for (const HostPort& sentinel : uri.sentinels) {
+    if (&sentinel != &uri.sentinels.front()) text += ',';
+    text += printable(to_text(sentinel));
+  }
+  return text + "?master=" + printable(uri.master);
+}
+
 Result<Uri> parse_uri(std::string_view text) {
   const std::size_t end = text.find("://");
   if (end == std::string_view::npos || !is_uri(text)) {
@@ -148,7 +241,7 @@ Result<Uri> parse_uri(std::string_view text) {
   }
   const std::string_view name = text.substr(0, end);
   if (same_ignoring_case(name, sentinel_scheme)) {
-    return bad("redis-sentinel:// is not supported yet: give the address of the server itself");
+    return bad("redis-sentinel:// names sentinels; here the address of a server is needed");
   }
   Uri uri;
   for (const Scheme& scheme : schemes) {
@@ -166,7 +259,7 @@ Result<Uri> parse_uri(std::string_view text) {
     return bad("a query ('?') or fragment ('#') is not supported");
   }
   const std::size_t slash = rest.find('/');
-  if (auto taken = take_address(rest.substr(0, slash), uri); !taken) {
+  if (auto taken = take_hosts(rest.substr(0, slash), uri); !taken) {
     return std::unexpected(std::move(taken.error()));
   }
   if (slash != std::string_view::npos) {
@@ -181,9 +274,9 @@ std::string to_display(const Uri& uri) {
   std::string credentials;
   if (!uri.user.empty() && !uri.password.empty()) credentials = printable(uri.user) + ":***@";
   if (uri.user.empty() != uri.password.empty()) credentials = "***@";
-  const bool ipv6 = uri.host.contains(':');
-  return fmt::format("{}://{}{}{}{}:{}/{}", uri.tls ? "rediss" : "redis", credentials,
-                     ipv6 ? "[" : "", printable(uri.host), ipv6 ? "]" : "", uri.port, uri.db);
+  std::string hosts = printable(to_text(HostPort{.host = uri.host, .port = uri.port}));
+  for (const HostPort& another : uri.more_hosts) hosts += "," + printable(to_text(another));
+  return fmt::format("{}://{}{}/{}", uri.tls ? "rediss" : "redis", credentials, hosts, uri.db);
 }
 
 }  // namespace sluice::net

@@ -77,7 +77,7 @@ TEST(Uri, NamesThePartThatIsWrong) {
       {"redis://a b", "the host has a character that no host name has"},
       {"redis://h?db=1", "a query ('?') or fragment ('#') is not supported"},
       {"redis-sentinel://h1:26379,h2:26379?master=m",
-       "redis-sentinel:// is not supported yet: give the address of the server itself"},
+       "redis-sentinel:// names sentinels; here the address of a server is needed"},
       {"http://h", "expected redis://, rediss://, valkey:// or valkeys://"},
   };
   for (const auto& [text, detail] : cases) {
@@ -103,6 +103,15 @@ TEST(Uri, IsShownWithoutItsSecret) {
   EXPECT_EQ(to_display(*parse_uri("valkeys://bob:pw@[::1]:1/3")), "rediss://bob:***@[::1]:1/3");
   EXPECT_EQ(to_display(*parse_uri("redis://:pw@h")), "redis://***@h:6379/0");
   EXPECT_EQ(to_display(*parse_uri("redis://pw@h")), "redis://***@h:6379/0");
+}
+
+TEST(Uri, MayNameMoreNodesOfACluster) {
+  const auto uri = parse_uri("redis://a:1,[::1]:2,c/");
+  ASSERT_TRUE(uri.has_value());
+  EXPECT_EQ(uri->host, "a");
+  EXPECT_EQ(uri->more_hosts, (std::vector<HostPort>{{"::1", 2}, {"c", 6379}}));
+  EXPECT_EQ(to_display(*uri), "redis://a:1,[::1]:2,c:6379/0");
+  EXPECT_FALSE(parse_uri("redis://a,b:0").has_value());
 }
 
 // No input may crash it, and what it takes it shows without the password.
