@@ -10,6 +10,7 @@
 #include "engine/backup_plan.h"
 #include "engine/canonical_ingest.h"
 #include "engine/clock.h"
+#include "engine/cluster_source.h"
 #include "engine/errors.h"
 #include "engine/file_input.h"
 #include "engine/manifest.h"
@@ -17,6 +18,7 @@
 #include "engine/repository_access.h"
 #include "engine/snapshot_source.h"
 #include "engine/stream_ingest.h"
+#include "rdb/escape.h"
 #include "storage/backup_id.h"
 
 namespace sluice {
@@ -112,6 +114,7 @@ class BackupRun {
       : options_(options), job_(job), meter_(job) {}
 
   Result<BackupSummary> run() {
+    if (options_.server.cluster && from_server()) return run_cluster();
     if (auto ready = prepare(); !ready) return std::unexpected(ready.error());
     const engine::SnapshotConsumer consumer{
         .consume = [this](std::span<const std::byte> bytes) -> Result<void> {
@@ -129,9 +132,66 @@ class BackupRun {
   }
 
  private:
+  Result<BackupSummary> run_cluster() {
+    if (auto fits = refuse_stream_layout(); !fits) return std::unexpected(fits.error());
+    if (auto ready = prepare(); !ready) return std::unexpected(ready.error());
+    const engine::ClusterConsumer consumer{
+        .begin = [this](const net::Topology& topology) { return begin_shards(topology); },
+        .consume = [this](std::size_t shard, std::span<const std::byte> bytes) -> Result<void> {
+          auto fed = canonical_->feed(shard, bytes);
+          tell();
+          return fed;
+        },
+        .idle = [this] { tell(); },
+        .pressure = [this](bool is_behind) { ingest_->set_behind(is_behind); }};
+    auto origin = engine::read_cluster(options_, consumer, meter_, job_);
+    if (!origin) return std::unexpected(origin.error());
+    if (auto stored = finish(); !stored) return std::unexpected(stored.error());
+    for (std::size_t i = 0; i < origin->shards.size(); ++i) {
+      const engine::StreamFacts& facts = canonical_->facts(i);
+      origin->shards[i].keys = facts.keys();
+      origin->shards[i].source.rdb_version = facts.header()->version;
+    }
+    manifest_.shards = engine::printable(std::move(origin->shards));
+    tell_shards();
+    return publish(std::move(origin->source));
+  }
+
+  Result<void> refuse_stream_layout() const {
+    if (options_.layout != BackupLayout::stream) return {};
+    return std::unexpected(
+        Error{.stage = Stage::usage,
+              .code = "layout_of_cluster",
+              .message = "a cluster has no one stream to be kept as it is: leave --layout stream "
+                         "out, or back up its nodes one by one without --cluster"});
+  }
+
+  void tell_shards() const {
+    if (const std::uint64_t twice = canonical_->keys_sent_twice(); twice > 0) {
+      meter_.notice(fmt::format(
+          "{} key(s) of slots that are being moved came from two shards; they count once, as the "
+          "slot's owner has them",
+          twice));
+    }
+    for (const std::string& name : canonical_->differing_functions()) {
+      meter_.notice(
+          fmt::format("function library {} is not the same on all shards; that of slots "
+                      "from 0 on is kept",
+                      rdb::escape(std::as_bytes(std::span(name)))));
+    }
+    for (std::size_t i = 1; i < manifest_.shards.size(); ++i) {
+      if (canonical_->facts(i).module_aux() == 0) continue;
+      meter_.notice("what modules keep outside of keys is kept of the first shard only");
+      break;
+    }
+  }
+
   [[nodiscard]] bool from_server() const { return is_server_uri(options_.source); }
   [[nodiscard]] std::string what() const { return from_server() ? "the snapshot" : "the RDB file"; }
-  void tell() { meter_.update(ingest_->bytes(), ingest_->facts().keys()); }
+  [[nodiscard]] std::uint64_t keys() const {
+    return canonical_ != nullptr ? canonical_->keys() : ingest_->facts().keys();
+  }
+  void tell() { meter_.update(ingest_->bytes(), keys()); }
 
   Result<void> prepare() {
     if (!from_server()) {  // before a repository is made for nothing
@@ -177,29 +237,55 @@ class BackupRun {
       ingest_ = std::make_unique<engine::StreamIngest>(*writer_, compression_, what());
       return {};
     }
+    const engine::ParentBackup* parent = choose_order(from_cluster_node);
+    use(std::make_unique<engine::CanonicalIngest>(*repository_, *writer_, parent,
+                                                  canonical_options(), what()));
+    return {};
+  }
+
+  /// One stream for each shard.
+  Result<void> begin_shards(const net::Topology& topology) {
+    manifest_.compression = engine::to_text(compression_);
+    std::vector<engine::ShardStream> streams;
+    for (std::size_t i = 0; i < topology.shards().size(); ++i) {
+      const net::Shard& shard = topology.shards()[i];
+      streams.push_back(
+          {.what = "the snapshot of " + net::to_text(shard.primary.address),
+           .owns = [topology, i](std::uint16_t slot) { return topology.owner(slot) == i; }});
+    }
+    const engine::ParentBackup* parent = choose_order(true);
+    use(std::make_unique<engine::CanonicalIngest>(*repository_, *writer_, parent,
+                                                  canonical_options(), std::move(streams)));
+    return {};
+  }
+
+  void use(std::unique_ptr<engine::CanonicalIngest> ingest) {
+    canonical_ = ingest.get();
+    ingest_ = std::move(ingest);
+  }
+
+  /// What to store changes against: runs in another order cannot be compared.
+  const engine::ParentBackup* choose_order(bool by_slot) {
     manifest_.layout = engine::Manifest::layout_canonical;
-    manifest_.order = from_cluster_node ? "slot" : "key";
-    // Runs in another order cannot be compared.
+    manifest_.order = by_slot ? "slot" : "key";
     if (parent_ && parent_->backup.manifest.order != manifest_.order) parent_.reset();
     if (parent_) manifest_.parent = parent_->backup.stored.key.id;
+    return parent_.get();
+  }
+
+  [[nodiscard]] engine::CanonicalOptions canonical_options() const {
     engine::CanonicalOptions canonical;
     canonical.memory_bytes = options_.memory_bytes;
     canonical.threads = std::clamp(std::thread::hardware_concurrency(), 1U, threads_max);
     canonical.compression = compression_;
     canonical.keep_access = options_.access_info;
-    canonical.by_slot = from_cluster_node;
-    auto ingest = std::make_unique<engine::CanonicalIngest>(*repository_, *writer_, parent_.get(),
-                                                            canonical, what());
-    canonical_ = ingest.get();
-    ingest_ = std::move(ingest);
-    return {};
+    canonical.by_slot = manifest_.by_slot();
+    return canonical;
   }
 
   Result<void> finish() {
     meter_.set_phase("storing");
-    const auto stored = [this](std::uint64_t bytes) {
-      meter_.update(bytes, ingest_->facts().keys());
-    };
+    const auto stored = [this](std::uint64_t bytes) { meter_.update(bytes, keys()); };
     if (auto ended = ingest_->finish(stored, job_.stop); !ended) return ended;
     if (auto ended = judge_trailing(ingest_->trailing_bytes(), from_server(), meter_); !ended)
       return ended;
@@ -209,7 +295,7 @@ class BackupRun {
 
   Result<BackupSummary> publish(engine::SnapshotOrigin origin) {
     meter_.set_phase("publishing");
-    meter_.update(ingest_->bytes(), ingest_->facts().keys());
+    tell();
     manifest_.source = std::move(origin);
     engine::take_facts(manifest_, ingest_->facts());
     manifest_.long_values = ingest_->long_values();
@@ -217,7 +303,7 @@ class BackupRun {
     engine::take_digest(manifest_, digest);
     tell_undecodable(digest, meter_);
     if (canonical_ != nullptr) tell_damaged_parent(canonical_->counts(), manifest_.parent, meter_);
-    complete_from_aux(manifest_.source, ingest_->facts());
+    if (manifest_.shards.empty()) complete_from_aux(manifest_.source, ingest_->facts());
     manifest_.source = engine::printable(manifest_.source);
     manifest_.finished_at_ms =
         std::max(engine::unix_now_ms(), manifest_.started_at_ms);  // a clock set back

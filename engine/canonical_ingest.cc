@@ -10,40 +10,27 @@
 #include <utility>
 
 #include "engine/errors.h"
-#include "rdb/escape.h"
 #include "rdb/writer.h"
 
 namespace sluice::engine {
 namespace {
 
-// What is not the store's share of the budget: queues, codec scratch, and for each thread a
-// partition being sorted, two runs, an encoder and a reader of the parent.
+// What is not the store's share of the budget: queues, codec scratch, for each thread a partition
+// being sorted, two runs, an encoder and a reader of the parent, and for each stream but the first
+// what a long value takes.
 constexpr std::size_t fixed_bytes = 48 << 20;
 constexpr std::size_t thread_bytes = 32 << 20;
+constexpr std::size_t stream_bytes = 14 << 20;
 constexpr std::size_t store_bytes_min = 16 << 20;
 constexpr std::size_t partition_bytes = 4 << 20;
 constexpr std::size_t partition_bytes_max = 8 << 20;
-constexpr std::size_t key_bytes_max = 2 << 20;
 
-PartitionOptions partition_options(const CanonicalOptions& options) {
-  const std::size_t others = fixed_bytes + options.threads * thread_bytes;
-  PartitionOptions partition;
-  partition.memory_bytes =
-      std::max(options.memory_bytes - std::min(options.memory_bytes, others), store_bytes_min);
-  partition.partition_bytes = partition_bytes;
-  partition.partition_bytes_max = partition_bytes_max;
-  partition.by_slot = options.by_slot;
-  return partition;
-}
-
-/// A run holds at least one key whole, and a run is one chunk.
-Error too_long_key(const rdb::RecordHeader& record) {
-  return {.stage = Stage::storage,
-          .code = "key_too_long",
-          .message = "db " + std::to_string(record.db) + " key \"" + rdb::escape(record.key, 64) +
-                     "\" has " + std::to_string(record.key.size()) + " bytes, at most " +
-                     std::to_string(key_bytes_max) +
-                     " can be sorted: use --layout stream, which keeps it"};
+Error lost_keys() {
+  return {.stage = Stage::engine,
+          .code = "internal",
+          .message =
+              "keys were lost while they were sorted; this is a fault of sluice, please "
+              "report it"};
 }
 
 /// Encodes partitions on threads of its own, each taking the next one that nobody has taken.
@@ -125,34 +112,145 @@ class PartitionWorkers {
 CanonicalIngest::CanonicalIngest(const storage::Repository& repository,
                                  storage::BackupWriter& writer, const ParentBackup* parent,
                                  const CanonicalOptions& options, std::string what)
+    : CanonicalIngest(repository, writer, parent, options, std::vector<ShardStream>()) {
+  add_stream(std::move(what), {});
+}
+
+CanonicalIngest::CanonicalIngest(const storage::Repository& repository,
+                                 storage::BackupWriter& writer, const ParentBackup* parent,
+                                 const CanonicalOptions& options, std::vector<ShardStream> shards)
     : repository_(repository),
       writer_(writer),
       parent_(parent),
       options_(options),
-      what_(std::move(what)),
-      store_(partition_options(options),
+      shards_(shards.size()),
+      store_(partition_options(),
              parent != nullptr ? fences_of(*parent, partition_bytes) : std::vector<Fence>()),
-      fragments_({.repository = &repository,
-                  .writer = &writer,
-                  .parent = parent,
-                  .compression = options.compression}),
-      preamble_(repository, writer, options.compression) {}
+      magic_(repository, writer, options.compression, PreamblePart::head),
+      head_(repository, writer, options.compression, PreamblePart::head),
+      functions_head_(repository, writer, options.compression, PreamblePart::head),
+      tail_(repository, writer, options.compression, PreamblePart::tail) {
+  for (ShardStream& shard : shards) add_stream(std::move(shard.what), std::move(shard.owns));
+}
 
-Result<void> CanonicalIngest::feed(std::span<const std::byte> bytes) {
-  const auto taken = parser_.feed(bytes);
-  if (error_) return std::unexpected(*error_);
-  if (!taken) return std::unexpected(from_rdb(taken.error(), what_));
-  trailing_bytes_ += bytes.size() - *taken;
-  if (store_.error()) return std::unexpected(*store_.error());
-  return {};
+PartitionOptions CanonicalIngest::partition_options() {
+  const std::size_t more_streams = std::max<std::size_t>(shards_, 1) - 1;
+  const std::size_t others =
+      fixed_bytes + options_.threads * thread_bytes + more_streams * stream_bytes;
+  PartitionOptions partition;
+  partition.memory_bytes =
+      std::max(options_.memory_bytes - std::min(options_.memory_bytes, others), store_bytes_min);
+  partition.partition_bytes = partition_bytes;
+  partition.partition_bytes_max = partition_bytes_max;
+  partition.by_slot = options_.by_slot;
+  if (shards_ > 0) {
+    partition.on_dropped = [this](std::uint64_t db, std::uint8_t type) {
+      const std::scoped_lock lock(dropped_mutex_);
+      dropped_.push_back({.db = db, .type = type});
+    };
+  }
+  return partition;
+}
+
+void CanonicalIngest::add_stream(std::string what, std::function<bool(std::uint16_t)> owns) {
+  const bool is_first = streams_.empty();
+  IngestStream::Options options;
+  options.what = std::move(what);
+  options.fragments = {.repository = &repository_,
+                       .writer = &writer_,
+                       .parent = parent_,
+                       .compression = options_.compression};
+  options.owns = std::move(owns);
+  options.head = is_first ? &head_ : nullptr;
+  options.tail = is_first ? &tail_ : nullptr;
+  if (shards_ > 0) {
+    options.has_magic = false;
+    FunctionSet& functions = is_first ? functions_ : more_functions_;
+    options.on_function = [&functions](auto source) { functions.add(source); };
+  }
+  const IngestShare share{.store = store_, .keep_access = options_.keep_access};
+  streams_.push_back(std::make_unique<IngestStream>(share, std::move(options)));
+}
+
+/// Of a library that the first shard did not send.
+void CanonicalIngest::add_function(std::span<const std::byte> source) {
+  constexpr rdb::Header with_functions{.dialect = rdb::Dialect::redis, .version = 10};
+  rdb::Writer writer(with_functions, [this](auto bytes) { functions_head_.add(bytes); });
+  writer.function(source);
+  writer.flush();
+}
+
+Result<void> CanonicalIngest::feed(std::size_t stream, std::span<const std::byte> bytes) {
+  if (stream != current_) {
+    streams_[current_]->pause();
+    current_ = stream;
+    streams_[current_]->resume();
+  }
+  return streams_[stream]->feed(bytes);
+}
+
+void CanonicalIngest::set_behind(bool is_behind) {
+  for (const auto& stream : streams_) stream->set_behind(is_behind);
+}
+
+std::uint64_t CanonicalIngest::keys() const noexcept {
+  std::uint64_t keys = 0;
+  for (const auto& stream : streams_) keys += stream->keys();
+  return keys;
+}
+
+std::uint64_t CanonicalIngest::bytes() const noexcept {
+  std::uint64_t bytes = 0;
+  for (const auto& stream : streams_) bytes += stream->bytes();
+  return bytes;
+}
+
+std::uint64_t CanonicalIngest::trailing_bytes() const noexcept {
+  std::uint64_t bytes = 0;
+  for (const auto& stream : streams_) bytes += stream->trailing_bytes();
+  return bytes;
 }
 
 Result<void> CanonicalIngest::finish(const OnProgress& on_progress, const std::stop_token& stop) {
-  if (auto ended = parser_.finish(); !ended) return std::unexpected(from_rdb(ended.error(), what_));
-  if (auto stored = preamble_.finish(); !stored) return stored;
+  for (const auto& stream : streams_) {
+    if (auto ended = stream->finish(); !ended) return ended;
+  }
+  if (shards_ > 0) {
+    if (auto merged = merge_shards(); !merged) return merged;
+  }
+  for (PreambleWriter* preamble : {&magic_, &head_, &functions_head_, &tail_}) {
+    if (auto stored = preamble->finish(); !stored) return stored;
+  }
   if (auto dealt = store_.finish(); !dealt) return dealt;
   if (auto encoded = encode_partitions(on_progress, stop); !encoded) return encoded;
+  for (const Dropped& dropped : dropped_) {
+    const auto* type = rdb::find_value_type(facts().header()->dialect, dropped.type);
+    merged_.forget(dropped.db, type->logical);
+  }
   return append_chunks();
+}
+
+/// The newest version knows what the others have, unless one is Redis' and the other Valkey's own.
+Result<void> CanonicalIngest::merge_shards() {
+  constexpr unsigned common_version = 11;  // the last before they parted
+  for (const auto& stream : streams_) merged_.merge(*stream);
+  const rdb::Header newest = *merged_.header();
+  for (const auto& stream : streams_) {
+    const rdb::Header& header = *stream->header();
+    if (header.dialect == newest.dialect || header.version <= common_version) continue;
+    return std::unexpected(
+        Error{.stage = Stage::rdb,
+              .code = "mixed_versions",
+              .message = "shards send RDB versions " + std::to_string(header.version) + " and " +
+                         std::to_string(newest.version) +
+                         ", which do not go together: back up the nodes one by one"});
+  }
+  functions_.merge(more_functions_, [this](auto source) { add_function(source); });
+  merged_.set_functions(functions_.size());
+  rdb::Writer magic(newest, [this](auto bytes) { magic_.add(bytes); });
+  magic.begin();
+  magic.flush();
+  return {};
 }
 
 RunEncoderOptions CanonicalIngest::encoder_options() const {
@@ -160,7 +258,7 @@ RunEncoderOptions CanonicalIngest::encoder_options() const {
           .writer = &writer_,
           .parent = parent_,
           .compression = options_.compression,
-          .header = *handler_.header(),
+          .header = *facts().header(),
           .by_slot = options_.by_slot};
 }
 
@@ -181,19 +279,21 @@ Result<void> CanonicalIngest::encode_partitions(const OnProgress& on_progress,
   return {};
 }
 
-Result<void> CanonicalIngest::append_chunks() {
-  const auto append = [this](const storage::ChunkDraft& chunk) -> Result<void> {
+Result<void> CanonicalIngest::append(const std::vector<storage::ChunkDraft>& chunks) {
+  for (const storage::ChunkDraft& chunk : chunks) {
     if (auto appended = writer_.append_chunk(chunk); !appended)
       return std::unexpected(from_storage(appended.error()));
-    return {};
-  };
-  for (const auto& chunk : preamble_.head()) {
-    if (auto done = append(chunk); !done) return done;
   }
+  return {};
+}
+
+/// Returns how many records they hold.
+Result<std::uint64_t> CanonicalIngest::append_runs() {
   std::uint64_t records = 0;
   for (auto& partition : runs_) {
     for (const RunDraft& run : partition) {
-      if (auto done = append(run.chunk); !done) return done;
+      if (auto appended = writer_.append_chunk(run.chunk); !appended)
+        return std::unexpected(from_storage(appended.error()));
       for (const LongValue& value : run.long_values)
         long_values_.push_back(
             {.record = records + value.record, .value_bytes = value.value_bytes});
@@ -203,16 +303,21 @@ Result<void> CanonicalIngest::append_chunks() {
     }
     partition = {};
   }
-  for (const auto* chunks : {&fragments_.chunks(), &preamble_.tail()}) {
-    for (const auto& chunk : *chunks) {
-      if (auto done = append(chunk); !done) return done;
-    }
+  return records;
+}
+
+Result<void> CanonicalIngest::append_chunks() {
+  for (const PreambleWriter* preamble : {&magic_, &head_, &functions_head_}) {
+    if (auto done = append(preamble->chunks()); !done) return done;
   }
-  if (records == handler_.keys()) return {};
-  return std::unexpected(Error{.stage = Stage::engine,
-                               .code = "internal",
-                               .message = "keys were lost while they were sorted; this is a fault "
-                                          "of sluice, please report it"});
+  const auto records = append_runs();
+  if (!records) return std::unexpected(records.error());
+  for (const auto& stream : streams_) {
+    if (auto done = append(stream->fragments()); !done) return done;
+  }
+  if (auto done = append(tail_.chunks()); !done) return done;
+  if (*records != facts().keys()) return std::unexpected(lost_keys());
+  return {};
 }
 
 DigestOutcome CanonicalIngest::digest() const {
@@ -220,105 +325,6 @@ DigestOutcome CanonicalIngest::digest() const {
       .digest = {}, .undecodable = counts_.undecodable, .first_problem = counts_.first_problem};
   if (outcome.undecodable == 0) outcome.digest = rdb::to_string(digest_);
   return outcome;
-}
-
-bool CanonicalIngest::Dealer::keep(const Result<void>& outcome) {
-  if (outcome) return true;
-  if (!ingest_.error_) ingest_.error_ = outcome.error();
-  return false;
-}
-
-bool CanonicalIngest::Dealer::on_header(const rdb::Header& header) {
-  rdb::Writer magic(header, [this](auto bytes) { ingest_.preamble_.add(bytes); });
-  magic.begin();
-  magic.flush();
-  return StreamFacts::on_header(header);
-}
-
-bool CanonicalIngest::Dealer::on_metadata_part(std::span<const std::byte> part) {
-  ingest_.preamble_.add(part);
-  return true;
-}
-
-bool CanonicalIngest::Dealer::on_database(std::uint64_t db) {
-  db_ = db;
-  return StreamFacts::on_database(db);
-}
-
-bool CanonicalIngest::Dealer::on_database_size(std::uint64_t keys, std::uint64_t expires) {
-  ingest_.store_.expect(db_, keys);
-  return StreamFacts::on_database_size(keys, expires);
-}
-
-bool CanonicalIngest::Dealer::on_record_begin(const rdb::RecordHeader& record) {
-  if (keys() == 0) ingest_.preamble_.end_head();
-  key_.assign(record.key.begin(), record.key.end());
-  meta_.assign(record.key_meta.begin(), record.key_meta.end());
-  record_ = {.key = key_,
-             .type = record.type->number,
-             .expire_at_ms = record.expire_at_ms,
-             .idle_s = {},
-             .freq = {},
-             .meta = meta_,
-             .fragmented = false,
-             .value = {}};
-  if (ingest_.options_.keep_access) {
-    record_.idle_s = record.lru_idle_s;
-    record_.freq = record.lfu_freq;
-  }
-  is_long_ = false;
-  if (record.key.size() > key_bytes_max) return keep(std::unexpected(too_long_key(record)));
-  ingest_.store_.begin(record.db, record_);
-  return StreamFacts::on_record_begin(record);
-}
-
-bool CanonicalIngest::Dealer::on_value_part(std::span<const std::byte> part) {
-  const bool too_long = value_bytes() + part.size() > long_value_bytes;
-  if (!is_long_ && too_long && !begin_long_value()) return false;
-  if (is_long_) {
-    ingest_.long_digest_.add(part);
-    if (!keep(ingest_.fragments_.feed(part))) return false;
-  } else {
-    ingest_.store_.append(part);
-  }
-  return StreamFacts::on_value_part(part);
-}
-
-/// What came of the value so far moves from the store to the fragments.
-bool CanonicalIngest::Dealer::begin_long_value() {
-  is_long_ = true;
-  const auto begun = ingest_.store_.begun_value();
-  ingest_.long_digest_.begin({.index = keys(),
-                              .offset = 0,
-                              .db = db_,
-                              .type = rdb::find_value_type(header()->dialect, record_.type),
-                              .value_offset = 0,
-                              .key = key_,
-                              .expire_at_ms = record_.expire_at_ms,
-                              .lru_idle_s = {},
-                              .lfu_freq = {},
-                              .key_meta = meta_},
-                             *header());
-  ingest_.long_digest_.add(begun);
-  ingest_.fragments_.begin();
-  const bool fed = keep(ingest_.fragments_.feed(begun));
-  ingest_.store_.drop();
-  return fed;
-}
-
-bool CanonicalIngest::Dealer::on_record_end(std::uint64_t offset) {
-  if (!is_long_) {
-    ingest_.store_.end();
-    return StreamFacts::on_record_end(offset);
-  }
-  const auto list = ingest_.fragments_.end();
-  if (!list) return keep(std::unexpected(list.error()));
-  (*list)->terms = ingest_.long_digest_.end_record();
-  write_fragment_list(**list, list_);
-  record_.fragmented = true;
-  record_.value = list_;
-  ingest_.store_.add(db_, record_);
-  return StreamFacts::on_record_end(offset);
 }
 
 }  // namespace sluice::engine

@@ -2,19 +2,21 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "engine/digest_reader.h"
-#include "engine/fragment_writer.h"
+#include "engine/function_set.h"
 #include "engine/ingest.h"
+#include "engine/ingest_stream.h"
 #include "engine/parent_backup.h"
 #include "engine/partition_store.h"
 #include "engine/preamble.h"
 #include "engine/run_encoder.h"
-#include "rdb/parser.h"
 #include "storage/backup_writer.h"
 #include "storage/repository.h"
 
@@ -30,81 +32,101 @@ struct CanonicalOptions {
   bool by_slot = false;      ///< The source is a node of a cluster.
 };
 
-/// Checks an RDB stream while it arrives and stores it in canonical layout: sorted by key, compared
-/// with the parent run by run (docs/architecture.md, docs/record-format.md).
+/// One of several RDB streams that make one dataset.
+struct ShardStream {
+  std::string what;  ///< Names it in errors.
+  /// Whether its sender serves a slot.
+  std::function<bool(std::uint16_t slot)> owns;
+};
+
+/// Checks RDB streams while they arrive and stores them in canonical layout: sorted by key,
+/// compared with the parent run by run (docs/architecture.md, docs/record-format.md).
 ///
-/// While the stream comes it is framed and dealt out to partitions, nothing more, so that whoever
-/// sends it does not wait; sorting, comparing, compressing and the digest come after its last byte.
+/// While a stream comes it is framed and dealt out to partitions, nothing more, so that whoever
+/// sends it does not wait; sorting, comparing, compressing and the digest come after the last byte.
 /// Only long values are stored at once, as they cannot be kept.
-/// Memory:  options.memory_bytes.
-/// Threads: one at a time; `threads` more during finish().
+///
+/// Mostly there is one stream. The shards of a cluster have one each: their records are sorted
+/// together; of a key that several of them send, the one of the slot's owner counts. The aux
+/// fields, and what modules keep outside of keys, are those of the first; function libraries those
+/// of all. Memory:  options.memory_bytes. Threads: one at a time; `threads` more during finish().
 class CanonicalIngest final : public Ingest {
  public:
   /// `what` names the stream in errors. All that is referred to must outlive this; `parent` may be
   /// null.
   CanonicalIngest(const storage::Repository& repository, storage::BackupWriter& writer,
                   const ParentBackup* parent, const CanonicalOptions& options, std::string what);
+  /// For the shards of a cluster; options.by_slot is set.
+  CanonicalIngest(const storage::Repository& repository, storage::BackupWriter& writer,
+                  const ParentBackup* parent, const CanonicalOptions& options,
+                  std::vector<ShardStream> shards);
 
-  [[nodiscard]] Result<void> feed(std::span<const std::byte> bytes) override;
-  void set_behind(bool is_behind) override { fragments_.set_behind(is_behind); }
+  [[nodiscard]] Result<void> feed(std::span<const std::byte> bytes) override {
+    return feed(0, bytes);
+  }
+  /// The same for one of several streams.
+  [[nodiscard]] Result<void> feed(std::size_t stream, std::span<const std::byte> bytes);
+  void set_behind(bool is_behind) override;
+  /// Errors: also "mixed_versions" when the streams have versions that no RDB has together.
   [[nodiscard]] Result<void> finish(const OnProgress& on_progress,
                                     const std::stop_token& stop) override;
 
-  [[nodiscard]] const StreamFacts& facts() const noexcept override { return handler_; }
-  [[nodiscard]] std::uint64_t bytes() const noexcept override { return parser_.offset(); }
-  [[nodiscard]] std::uint64_t trailing_bytes() const noexcept override { return trailing_bytes_; }
+  /// Of several streams: all taken together, after finish().
+  [[nodiscard]] const StreamFacts& facts() const noexcept override {
+    return streams_.size() == 1 ? static_cast<const StreamFacts&>(*streams_[0]) : merged_;
+  }
+  /// Of one of several.
+  [[nodiscard]] const StreamFacts& facts(std::size_t stream) const { return *streams_[stream]; }
+  [[nodiscard]] std::uint64_t keys() const noexcept;
+  [[nodiscard]] std::uint64_t bytes() const noexcept override;
+  [[nodiscard]] std::uint64_t trailing_bytes() const noexcept override;
   [[nodiscard]] DigestOutcome digest() const override;
   [[nodiscard]] std::vector<LongValue> long_values() const override { return long_values_; }
 
   /// After finish().
   [[nodiscard]] const RunCounts& counts() const noexcept { return counts_; }
+  /// Keys that two shards sent.
+  [[nodiscard]] std::uint64_t keys_sent_twice() const noexcept { return dropped_.size(); }
+  /// Names of function libraries that are not the same on all shards.
+  [[nodiscard]] const std::vector<std::string>& differing_functions() const noexcept {
+    return functions_.differing();
+  }
   [[nodiscard]] PartitionStats partition_stats() const noexcept { return store_.stats(); }
 
  private:
-  /// Passes records to the store and what is around them to the preamble.
-  class Dealer final : public StreamFacts {
-   public:
-    explicit Dealer(CanonicalIngest& ingest) : ingest_(ingest) {}
-
-    bool on_header(const rdb::Header& header) override;
-    bool on_metadata_part(std::span<const std::byte> part) override;
-    bool on_database_size(std::uint64_t keys, std::uint64_t expires) override;
-    bool on_database(std::uint64_t db) override;
-    bool on_record_begin(const rdb::RecordHeader& record) override;
-    bool on_value_part(std::span<const std::byte> part) override;
-    bool on_record_end(std::uint64_t offset) override;
-
-   private:
-    bool begin_long_value();
-    bool keep(const Result<void>& outcome);
-
-    CanonicalIngest& ingest_;
-    std::uint64_t db_ = 0;
-    // Of the record that is being read.
-    bool is_long_ = false;
-    Record record_;  // its key and meta lie in key_ and meta_
-    std::vector<std::byte> key_;
-    std::vector<std::byte> meta_;
-    std::vector<std::byte> list_;  // of fragments, serialised
+  /// A record that gave way to another.
+  struct Dropped {
+    std::uint64_t db = 0;
+    std::uint8_t type = 0;
   };
 
+  [[nodiscard]] PartitionOptions partition_options();
+  void add_stream(std::string what, std::function<bool(std::uint16_t)> owns);
+  void add_function(std::span<const std::byte> source);
+  Result<void> merge_shards();
   Result<void> encode_partitions(const OnProgress& on_progress, const std::stop_token& stop);
   Result<void> append_chunks();
+  Result<void> append(const std::vector<storage::ChunkDraft>& chunks);
+  Result<std::uint64_t> append_runs();
   [[nodiscard]] RunEncoderOptions encoder_options() const;
 
   const storage::Repository& repository_;
   storage::BackupWriter& writer_;
   const ParentBackup* parent_;
   CanonicalOptions options_;
-  std::string what_;
+  std::size_t shards_;  // 0: one stream, of whoever
+  std::mutex dropped_mutex_;
+  std::vector<Dropped> dropped_;
   PartitionStore store_;
-  FragmentWriter fragments_;
-  PreambleWriter preamble_;
-  DigestReader long_digest_;    // of long values
-  std::optional<Error> error_;  // why the handler stopped the parser
-  Dealer handler_{*this};
-  rdb::Parser parser_{handler_};
-  std::uint64_t trailing_bytes_ = 0;
+  PreambleWriter magic_;  // of several streams; of one it is in the head
+  PreambleWriter head_;
+  PreambleWriter functions_head_;  // those that the first stream does not have
+  PreambleWriter tail_;
+  FunctionSet functions_;       // of the first stream
+  FunctionSet more_functions_;  // of the others
+  std::vector<std::unique_ptr<IngestStream>> streams_;
+  std::size_t current_ = 0;
+  StreamFacts merged_;
   std::vector<std::vector<RunDraft>> runs_;  // by partition
   std::vector<LongValue> long_values_;
   rdb::Digest128 digest_;

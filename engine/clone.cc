@@ -71,7 +71,8 @@ class CloneRun {
                                       .inflight_bytes_max = options_.inflight_bytes_max,
                                       .verify = options_.follow ? Proof::never : options_.verify,
                                       .long_values = nullptr};
-    engine::Transfer transfer(how, options_.target, target_link_, std::move(target), io_, job_);
+    engine::Transfer transfer(how, options_.target, target_link_, std::move(target), io_, meter_,
+                              job_);
     engine::FactsTap facts(transfer.entry());
     rdb::Parser parser(facts);
     auto read = options_.follow ? read_followed(parser, transfer) : read_once(parser, transfer);
@@ -90,7 +91,7 @@ class CloneRun {
                            "over: RESTORE cannot");
     }
     if (copy.interrupted) return;
-    if (!options_.follow) return transfer.prove(meter_, copy);
+    if (!options_.follow) return transfer.prove(copy);
     follow();
   }
 

@@ -45,6 +45,27 @@ json::object json_error(const Error& error) {
           {"message", error.message}};
 }
 
+json::object json_source(const BackupSource& source) {
+  return {{"uri", source.uri},         {"server", source.server},
+          {"version", source.version}, {"rdb_version", source.rdb_version},
+          {"replid", source.replid},   {"offset", source.offset}};
+}
+
+json::array json_shards(const std::vector<BackupShard>& shards) {
+  json::array list;
+  for (const BackupShard& shard : shards) {
+    json::object object = json_source(shard.source);
+    object["node"] = shard.node_id;
+    object["replica"] = shard.from_replica;
+    json::array slots;
+    for (const SlotSpan& span : shard.slots) slots.push_back(json::array{span.first, span.last});
+    object["slots"] = std::move(slots);
+    object["keys"] = shard.keys;
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
 json::object json_summary(const BackupSummary& summary) {
   const auto& verified = summary.verified;
   const auto verified_at =
@@ -57,13 +78,8 @@ json::object json_summary(const BackupSummary& summary) {
           {"order", summary.order.empty() ? json::value(nullptr) : json::value(summary.order)},
           {"compression", summary.compression},
           {"parent", json_optional(summary.parent)},
-          {"source",
-           {{"uri", summary.source.uri},
-            {"server", summary.source.server},
-            {"version", summary.source.version},
-            {"rdb_version", summary.source.rdb_version},
-            {"replid", summary.source.replid},
-            {"offset", summary.source.offset}}},
+          {"source", json_source(summary.source)},
+          {"shards", json_shards(summary.shards)},
           {"keys", summary.keys},
           {"types", json_counts(summary.types)},
           {"raw_bytes", summary.raw_bytes},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <cstdint>
@@ -7,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sluice/backup.h"
 
@@ -18,6 +20,8 @@ namespace sluice::engine {
 /// As JSON lines have a byte string: a string where it is UTF-8, else {"$base64":"…"}.
 [[nodiscard]] boost::json::value json_bytes(std::string_view bytes);
 [[nodiscard]] boost::json::object json_error(const Error& error);
+[[nodiscard]] boost::json::object json_source(const BackupSource& source);
+[[nodiscard]] boost::json::array json_shards(const std::vector<BackupShard>& shards);
 [[nodiscard]] boost::json::object json_summary(const BackupSummary& summary);
 
 }  // namespace sluice::engine

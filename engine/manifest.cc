@@ -40,6 +40,19 @@ BackupSource decode_source(const json::object& object) {
           .offset = object.at("offset").to_number<std::uint64_t>()};
 }
 
+BackupShard decode_shard(const json::object& object) {
+  BackupShard shard;
+  shard.source = decode_source(object);
+  shard.node_id = json::value_to<std::string>(object.at("node"));
+  shard.from_replica = object.at("replica").as_bool();
+  shard.keys = object.at("keys").to_number<std::uint64_t>();
+  for (const json::value& range : object.at("slots").as_array()) {
+    shard.slots.push_back(
+        {.first = range.at(0).to_number<unsigned>(), .last = range.at(1).to_number<unsigned>()});
+  }
+  return shard;
+}
+
 std::string text_or_empty(const json::object& object, std::string_view name) {
   const json::value* found = object.if_contains(name);
   return found != nullptr ? json::value_to<std::string>(*found) : std::string();
@@ -70,6 +83,10 @@ std::vector<LongValue> decode_long_values(const json::array& list, std::uint64_t
 Manifest decode_object(const json::object& object) {
   Manifest manifest;
   manifest.source = decode_source(object.at("source").as_object());
+  if (const json::value* shards = object.if_contains("shards")) {
+    for (const json::value& shard : shards->as_array())
+      manifest.shards.push_back(decode_shard(shard.as_object()));
+  }
   manifest.layout = json::value_to<std::string>(object.at("layout"));
   manifest.order = text_or_empty(object, "order");
   manifest.compression = text_or_empty(object, "compression");
@@ -114,19 +131,13 @@ std::string encode(const Manifest& manifest) {
   for (const LongValue& value : manifest.long_values) {
     long_values.push_back(json::array{value.record, value.value_bytes});
   }
-  const json::object object{
+  json::object object{
       {"version", Manifest::version},
       {"layout", manifest.layout},
       {"order", manifest.order},
       {"compression", manifest.compression},
       {"parent", manifest.parent},
-      {"source",
-       {{"uri", manifest.source.uri},
-        {"server", manifest.source.server},
-        {"version", manifest.source.version},
-        {"rdb_version", manifest.source.rdb_version},
-        {"replid", manifest.source.replid},
-        {"offset", manifest.source.offset}}},
+      {"source", json_source(manifest.source)},
       {"dialect", manifest.dialect},
       {"crc", manifest.crc},
       {"crc64", manifest.crc64},
@@ -143,6 +154,7 @@ std::string encode(const Manifest& manifest) {
       {"started_at_ms", manifest.started_at_ms},
       {"finished_at_ms", manifest.finished_at_ms},
   };
+  if (!manifest.shards.empty()) object["shards"] = json_shards(manifest.shards);
   return json::serialize(object);
 }
 
@@ -164,6 +176,14 @@ Result<Manifest> decode_manifest(const std::string& text, const std::string& obj
   } catch (const std::exception& problem) {  // Boost.JSON's way to say: absent, or another type
     return std::unexpected(bad_manifest(object, problem.what()));
   }
+}
+
+std::vector<BackupShard> printable(std::vector<BackupShard> shards) {
+  for (BackupShard& shard : shards) {
+    shard.source = printable(shard.source);
+    shard.node_id = escaped(shard.node_id);
+  }
+  return shards;
 }
 
 BackupSource printable(const BackupSource& source) {

@@ -26,6 +26,7 @@ struct Manifest {
   static constexpr std::string_view layout_canonical = "canonical";
 
   BackupSource source;
+  std::vector<BackupShard> shards;  ///< Of a cluster; else empty.
   std::string layout = std::string(layout_stream);
   std::string order;        ///< Of records in canonical layout: "key" or "slot".
   std::string compression;  ///< "lz4", "zstd:3", "none": of what this backup added.
@@ -56,6 +57,7 @@ struct Manifest {
 /// The source with bytes that are no printable ASCII escaped: a manifest is JSON, and a terminal is
 /// not to be steered by a hostile dump.
 [[nodiscard]] BackupSource printable(const BackupSource& source);
+[[nodiscard]] std::vector<BackupShard> printable(std::vector<BackupShard> shards);
 
 /// Fills in what the stream told.
 void take_facts(Manifest& manifest, const StreamFacts& facts);

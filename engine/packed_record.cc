@@ -24,6 +24,7 @@ void PackedRecord::pack(const Record& record, std::span<const std::byte> label,
   if (record.freq) flags |= freq;
   if (!record.meta.empty()) flags |= meta;
   if (record.fragmented) flags |= fragmented;
+  if (record.foreign) flags |= foreign;
   into = put(into, static_cast<std::uint32_t>(label.size()));
   into = put(into, static_cast<std::uint32_t>(record.value.size()));
   into = put(into, record.type);
@@ -52,6 +53,7 @@ Record PackedRecord::unpack(bool by_slot) const noexcept {
   }
   if ((set & freq) != 0) record.freq = load<std::uint8_t>(at);
   record.fragmented = (set & fragmented) != 0;
+  record.foreign = (set & foreign) != 0;
   at = label_at();
   const std::size_t slot_bytes = by_slot ? 2 : 0;
   record.key = {at_ + at + slot_bytes, label_bytes() - slot_bytes};

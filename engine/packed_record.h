@@ -58,10 +58,19 @@ class PackedRecord {
     return label_offsets[flags() & offsets_mask];
   }
   [[nodiscard]] std::size_t label_bytes() const noexcept { return load<std::uint32_t>(0); }
+  [[nodiscard]] bool is_foreign() const noexcept { return (flags() & foreign) != 0; }
+  [[nodiscard]] std::uint8_t type() const noexcept { return load<std::uint8_t>(type_at); }
   [[nodiscard]] Record unpack(bool by_slot) const noexcept;
 
  private:
-  enum Flags : std::uint8_t { expiry = 1, idle = 2, freq = 4, meta = 8, fragmented = 16 };
+  enum Flags : std::uint8_t {
+    expiry = 1,
+    idle = 2,
+    freq = 4,
+    meta = 8,
+    fragmented = 16,
+    foreign = 32
+  };
   static constexpr std::size_t value_bytes_at = 4;
   static constexpr std::size_t type_at = 8;
   static constexpr std::size_t flags_at = 9;

@@ -1,6 +1,7 @@
 #include "engine/partition_sort.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "engine/label_order.h"
 
@@ -64,6 +65,30 @@ const std::byte* sort_from(std::span<Entry> entries, std::size_t depth, int leve
 
 const std::byte* sort_entries(std::span<Entry> entries) {
   return entries.empty() ? nullptr : sort_from(entries, 0, 0);
+}
+
+const std::byte* sort_dropping_foreign(std::span<Entry>& entries) {
+  std::ranges::sort(entries, [](const Entry& a, const Entry& b) {
+    const auto order = compare_labels(label_of(a), label_of(b));
+    if (order != 0) return order < 0;
+    return !PackedRecord(a.record).is_foreign() && PackedRecord(b.record).is_foreign();
+  });
+  std::vector<Entry> left_out;
+  std::size_t kept = 0;
+  for (const Entry& entry : entries) {
+    const bool twice =
+        kept > 0 && compare_labels(label_of(entries[kept - 1]), label_of(entry)) == 0;
+    if (!twice) {
+      entries[kept++] = entry;
+    } else if (PackedRecord(entry.record).is_foreign()) {
+      left_out.push_back(entry);
+    } else {
+      return entry.record;
+    }
+  }
+  std::ranges::copy(left_out, entries.begin() + static_cast<std::ptrdiff_t>(kept));
+  entries = entries.first(kept);
+  return nullptr;
 }
 
 }  // namespace sluice::engine

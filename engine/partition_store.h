@@ -33,6 +33,9 @@ struct PartitionOptions {
   std::size_t partition_bytes_max = 16 << 20;  ///< More is never loaded and sorted at once.
   bool by_slot = false;
   std::uint64_t expected_bytes = 0;  ///< Of all records; 0 when nobody knows.
+  /// Told of each record that is left out, for another that has its key: it was sent by a node that
+  /// does not serve its slot. Called by whoever takes; may be empty.
+  std::function<void(std::uint64_t db, std::uint8_t type)> on_dropped = {};
 };
 
 struct PartitionStats {
@@ -59,7 +62,8 @@ struct PartitionStats {
 ///          memory_bytes, what was touched stays with the process until the store goes.
 /// Disk:    in $TMPDIR or /tmp, what does not fit in memory; what is split again twice for a while.
 /// Errors:  "scratch_failed" and "record_too_long" are sticky: after one, adding does nothing.
-///          "duplicate_key" where a (db, key) is there twice: no server loads such an RDB.
+///          "duplicate_key" where a (db, key) is there twice: no server loads such an RDB. Records
+///          that are `foreign` give way instead.
 /// Threads: one until finish(); then any number may call take(), each index once.
 class PartitionStore {
  public:

@@ -88,10 +88,14 @@ Result<void> sort_partition(const PartitionTake& take) {
   });
   if (!done) return done;
   if (seen != records) return std::unexpected(scratch_error("read", EIO));
-  if (const std::byte* const twice = sort_entries(entries)) {
-    return std::unexpected(duplicate_key(take, PackedRecord(twice).label()));
+  std::span<Entry> kept = entries;
+  const std::byte* twice = sort_entries(entries);
+  if (twice != nullptr && take.options.on_dropped) twice = sort_dropping_foreign(kept);
+  if (twice != nullptr) return std::unexpected(duplicate_key(take, PackedRecord(twice).label()));
+  for (const Entry& dropped : entries.subspan(kept.size())) {
+    take.options.on_dropped(take.db, PackedRecord(dropped.record).type());
   }
-  return take.batch(SortedBatch(take.db, take.options.by_slot, entries));
+  return take.batch(SortedBatch(take.db, take.options.by_slot, kept));
 }
 
 Result<void> split_partition(const PartitionTake& take, std::atomic<std::uint64_t>& written_bytes) {

@@ -5,6 +5,7 @@
 
 #include "engine/backup_stream.h"
 #include "engine/errors.h"
+#include "engine/scratch_repository.h"
 #include "engine/snapshot_source.h"
 
 namespace sluice::engine {
@@ -35,6 +36,19 @@ Result<PlaceFacts> read_stream(const Place& place, rdb::Parser& parser, Progress
   if (!origin) return std::unexpected(origin.error());
   if (auto ended = parser.finish(); !ended) return std::unexpected(from_rdb(ended.error(), what));
   return PlaceFacts{.source = std::move(*origin), .manifest = {}};
+}
+
+/// A cluster has as many streams as shards: they become one in a scratch repository first.
+Result<PlaceFacts> read_cluster_place(const Place& place, rdb::Parser& parser, ProgressMeter& meter,
+                                      const JobContext& job,
+                                      const std::function<Result<void>()>& after_block) {
+  auto scratch = ScratchRepository::make(place.io);
+  if (!scratch) return std::unexpected(scratch.error());
+  auto taken = (*scratch)->take(place, job);
+  if (!taken) return std::unexpected(taken.error());
+  if (auto read = read_place(*taken, parser, meter, job, after_block); !read)
+    return std::unexpected(read.error());
+  return PlaceFacts{.source = std::move(taken->backup.manifest.source), .manifest = {}};
 }
 
 /// A mistyped file name must not read as a riddle about repositories.
@@ -71,6 +85,8 @@ Result<void> read_place(const PlaceBackup& place, rdb::Parser& parser, ProgressM
 Result<PlaceFacts> read_place(const Place& place, rdb::Parser& parser, ProgressMeter& meter,
                               const JobContext& job,
                               const std::function<Result<void>()>& after_block) {
+  if (is_server_uri(place.name) && place.server.cluster)
+    return read_cluster_place(place, parser, meter, job, after_block);
   if (!is_backup(place)) return read_stream(place, parser, meter, job, after_block);
   auto opened = open_place(place);
   if (!opened) return std::unexpected(opened.error());

@@ -15,12 +15,6 @@ void PreambleWriter::add(std::span<const std::byte> bytes) {
   }
 }
 
-void PreambleWriter::end_head() {
-  if (part_ == PreamblePart::tail) return;
-  store();
-  part_ = PreamblePart::tail;
-}
-
 Result<void> PreambleWriter::finish() {
   store();
   if (error_) return std::unexpected(*error_);
@@ -40,13 +34,12 @@ void PreambleWriter::store() {
     error_ = from_storage(place.error());
     return;
   }
-  auto& chunks = part_ == PreamblePart::head ? head_ : tail_;
-  chunks.push_back({.type = storage::format::BlobType::preamble,
-                    .blobs = {*place},
-                    .raw_bytes = static_cast<std::uint32_t>(held_.size()),
-                    .identity = storage::first_half(blob->header.identity),
-                    .tag = {static_cast<std::uint64_t>(part_), 0, 0},
-                    .label = {}});
+  chunks_.push_back({.type = storage::format::BlobType::preamble,
+                     .blobs = {*place},
+                     .raw_bytes = static_cast<std::uint32_t>(held_.size()),
+                     .identity = storage::first_half(blob->header.identity),
+                     .tag = {static_cast<std::uint64_t>(part_), 0, 0},
+                     .label = {}});
   held_.clear();
 }
 

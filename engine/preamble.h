@@ -15,7 +15,8 @@
 namespace sluice::engine {
 
 /// Keeps what an RDB has beside its records, byte for byte: the magic, aux fields, functions,
-/// module aux data. What comes before the first record is the head, the rest the tail.
+/// module aux data. What comes before the first record is the head, the rest the tail: each has a
+/// writer of its own.
 ///
 /// Memory: chunk_bytes and 8 MiB of codec scratch while a chunk is stored. Errors: sticky.
 class PreambleWriter {
@@ -23,18 +24,14 @@ class PreambleWriter {
   static constexpr std::size_t chunk_bytes = 1 << 20;
 
   PreambleWriter(const storage::Repository& repository, storage::BackupWriter& writer,
-                 const storage::Compression& compression)
-      : repository_(repository), writer_(writer), compression_(compression) {}
+                 const storage::Compression& compression, PreamblePart part)
+      : repository_(repository), writer_(writer), compression_(compression), part_(part) {}
 
   void add(std::span<const std::byte> bytes);
-  /// From now on it is the tail.
-  void end_head();
   /// Stores what is left. Errors: the archive's.
   [[nodiscard]] Result<void> finish();
 
-  /// The chunks of both parts, in order.
-  [[nodiscard]] const std::vector<storage::ChunkDraft>& head() const noexcept { return head_; }
-  [[nodiscard]] const std::vector<storage::ChunkDraft>& tail() const noexcept { return tail_; }
+  [[nodiscard]] const std::vector<storage::ChunkDraft>& chunks() const noexcept { return chunks_; }
 
  private:
   void store();
@@ -42,10 +39,9 @@ class PreambleWriter {
   const storage::Repository& repository_;
   storage::BackupWriter& writer_;
   storage::Compression compression_;
-  PreamblePart part_ = PreamblePart::head;
+  PreamblePart part_;
   std::vector<std::byte> held_;
-  std::vector<storage::ChunkDraft> head_;
-  std::vector<storage::ChunkDraft> tail_;
+  std::vector<storage::ChunkDraft> chunks_;
   std::optional<Error> error_;
 };
 

@@ -16,6 +16,7 @@ struct Record {
   std::optional<std::uint8_t> freq = {};          ///< LFU.
   std::span<const std::byte> meta = {};           ///< KEY_META as in the stream; empty for none.
   bool fragmented = false;                        ///< `value` is a fragment list (fragment_list.h).
+  bool foreign = false;                           ///< Sent by a node that does not serve its slot.
   std::span<const std::byte> value = {};          ///< As in the stream, without the type byte.
 };
 

@@ -90,6 +90,7 @@ BackupSummary summarize(const storage::Repository& repository, const storage::Ba
           .compression = manifest.compression,
           .parent = manifest.parent.empty() ? std::nullopt : std::optional(manifest.parent),
           .source = manifest.source,
+          .shards = manifest.shards,
           .keys = manifest.keys,
           .types = manifest.types,
           .raw_bytes = manifest.raw_bytes,

@@ -23,12 +23,12 @@ class RestoreRun {
   RestoreRun(const storage::Repository& repository, const engine::OpenBackup& backup,
              const RestoreOptions& options, const engine::KeyChooser& chooser,
              const engine::ServerLink& link, engine::ReadyTarget target, engine::IoThread& io,
-             const JobContext& job)
+             engine::ProgressMeter& meter, const JobContext& job)
       : repository_(repository),
         backup_(backup),
         job_(job),
         transfer_(how(options, backup.manifest, target), options.target, link, std::move(target),
-                  io, job),
+                  io, meter, job),
         tally_(transfer_.ledger()),
         filter_(options.filter, chooser, backup, transfer_.entry(), tally_) {}
 
@@ -51,7 +51,7 @@ class RestoreRun {
     result.raw_bytes = parser.offset();
     transfer_.report(result);
     filter_.report(result);
-    if (!result.interrupted) transfer_.prove(meter, result);
+    if (!result.interrupted) transfer_.prove(result);
     if (!result.interrupted && !result.total.balanced()) {
       result.interrupted = Error{.stage = Stage::engine,
                                  .code = "ledger_gap",
@@ -101,6 +101,27 @@ void add_notes(const engine::Manifest& manifest, RestoreResult& result) {
   }
 }
 
+/// What cannot be had together.
+std::optional<Error> refuse_combination(const RestoreOptions& options,
+                                        const engine::ServerLink& link) {
+  const auto refusal = [](std::string message) {
+    return Error{.stage = Stage::usage, .code = "bad_option", .message = std::move(message)};
+  };
+  if (options.dry_run && link.cluster) {
+    return refusal("--dry-run asks one server, not a cluster: leave --dry-run or --cluster out");
+  }
+  if (options.mode != RestoreMode::feed) return std::nullopt;
+  if (link.cluster) {
+    return refusal("nodes of a cluster take no REPLICAOF: use --mode restore with --cluster");
+  }
+  if (link.is_sentinel()) {
+    return refusal(
+        "sentinels undo the REPLICAOF of mode feed: use --mode restore, or let them "
+        "forget the master and give its own address");
+  }
+  return std::nullopt;
+}
+
 Error feeds_all() {
   return {.stage = Stage::usage,
           .code = "bad_option",
@@ -113,8 +134,9 @@ Error feeds_all() {
 
 Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& job) {
   engine::ProgressMeter meter(job);
-  const auto link = engine::make_link(options.target);
+  auto link = engine::make_link(options.target);
   if (!link) return std::unexpected(link.error());
+  if (auto refused = refuse_combination(options, *link)) return std::unexpected(*refused);
   const auto chooser = engine::KeyChooser::make(options.filter.keys);
   if (!chooser) return std::unexpected(chooser.error());
   auto repository = engine::open_repository(options.repository, false, options.io);
@@ -144,6 +166,7 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
   auto target =
       engine::prepare_target(io, *link, options.on_conflict, options.flush, options.dry_run, job);
   if (!target) return std::unexpected(target.error());
+  if (target->cluster) link->add_seeds(target->cluster->addresses());
 
   RestoreResult result;
   result.backup = key->id;
@@ -155,7 +178,8 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
     if (!planned) return std::unexpected(planned.error());
     return result;
   }
-  RestoreRun run(**repository, *backup, options, *chooser, *link, std::move(*target), io, job);
+  RestoreRun run(**repository, *backup, options, *chooser, *link, std::move(*target), io, meter,
+                 job);
   run.run(meter, result);
   add_notes(backup->manifest, result);
   result.seconds = meter.seconds();

@@ -11,15 +11,31 @@
 namespace sluice::engine {
 namespace {
 
-/// The target as it was read back.
-struct Found {
-  explicit Found(std::int64_t start_ms) : windows(start_ms), facts(&windows) {}
+/// Reads into a FoundDataset.
+class FoundReader final : public StreamFacts {
+ public:
+  explicit FoundReader(FoundDataset& found) : found_(found) {}
 
-  DigestWindows windows;
-  FactsAndDigest facts;
+  bool on_record_begin(const rdb::RecordHeader& record) override {
+    found_.digest.begin(record, *header());
+    return StreamFacts::on_record_begin(record);
+  }
+  bool on_value_part(std::span<const std::byte> part) override {
+    found_.digest.add(part);
+    return StreamFacts::on_value_part(part);
+  }
+  bool on_record_end(std::uint64_t offset) override {
+    found_.digest.end();
+    return StreamFacts::on_record_end(offset);
+  }
+
+ private:
+  FoundDataset& found_;
 };
 
-/// By the target's clock: by then its snapshot had begun. ctime is in seconds, rounded down.
+}  // namespace
+
+// ctime is in seconds, rounded down.
 std::int64_t snapshot_time_ms(const StreamFacts& facts) {
   constexpr std::int64_t margin_ms = 2000;
   const std::string ctime = facts.aux("ctime");
@@ -42,8 +58,14 @@ RestoreProof unproven(const Error& error) {
   return proof;
 }
 
-RestoreProof judge(const WrittenDigest& written, const Found& found) {
-  const auto& seen = found.facts.digest();
+RestoreProof unproven(std::string_view why) {
+  RestoreProof proof;
+  proof.note = "not verified: " + std::string(why);
+  return proof;
+}
+
+RestoreProof judge(const WrittenDigest& written, const FoundDataset& found) {
+  const auto& seen = found.digest;
   RestoreProof proof;
   proof.digest = seen.digest();
   if (seen.undecodable() > 0) {
@@ -51,7 +73,7 @@ RestoreProof judge(const WrittenDigest& written, const Found& found) {
         "not verified: the target sent a value that cannot be decoded: " + seen.first_problem();
     return proof;
   }
-  const auto compared = written.windows().compare(found.windows, snapshot_time_ms(found.facts));
+  const auto compared = written.windows().compare(found.windows, found.snapshot_ms);
   if (!compared.possible) {
     proof.note =
         "not verified: the restore took months by the target's clock, in which keys expire";
@@ -63,7 +85,7 @@ RestoreProof judge(const WrittenDigest& written, const Found& found) {
         "NOT the same: the target, with {} key(s), does not hold what was written to it. Either "
         "another client wrote there too, or keys were evicted (maxmemory): mend that and run this "
         "again with --flush",
-        found.facts.keys());
+        seen.keys());
   } else if (compared.left_out > 0) {
     proof.note = fmt::format(
         "verified but for {} key(s) or field(s) that have expired or are about "
@@ -73,34 +95,26 @@ RestoreProof judge(const WrittenDigest& written, const Found& found) {
   return proof;
 }
 
-}  // namespace
-
 RestoreProof prove_restore(const ServerAddress& target, const ServerLink& link,
                            const WrittenDigest& written, std::int64_t start_ms, IoThread& io,
                            ProgressMeter& meter, const JobContext& job) {
-  if (!written.gap().empty()) {
-    RestoreProof proof;
-    proof.note = "not verified: " + written.gap();
-    return proof;
-  }
+  if (!written.gap().empty()) return unproven(written.gap());
   const auto info = io.run(ask_server_info(io.executor(), link), job.stop);
   if (!info) return unproven(from_net(info.error(), Role::target, link.display));
 
   constexpr int attempts_max = 3;
   for (int attempt = 0; attempt < attempts_max; ++attempt) {
-    Found found(start_ms);
-    rdb::Parser parser(found.facts);
+    FoundDataset found(start_ms);
+    FoundReader reader(found);
+    rdb::Parser parser(reader);
     const Place place{.name = target.uri, .server = target, .repository = {}, .io = {}};
     const auto read = read_place(place, parser, meter, job);
     if (!read) return unproven(read.error());
     // A snapshot that was made for another replica may be older than what was written.
+    found.snapshot_ms = snapshot_time_ms(reader);
     if (read->source.offset >= info->repl_offset) return judge(written, found);
   }
-  RestoreProof proof;
-  proof.note =
-      "not verified: the target gave snapshots that are older than the restore; see "
-      "sluice digest";
-  return proof;
+  return unproven("the target gave snapshots that are older than the restore; see sluice digest");
 }
 
 }  // namespace sluice::engine

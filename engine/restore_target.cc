@@ -63,7 +63,7 @@ net::Result<void> refuse_unsuitable(const net::ServerInfo& info) {
   }
   if (info.redis_mode == "cluster") {
     return std::unexpected(
-        refused("it is a cluster node; restoring into a cluster is not supported yet"));
+        refused("it is a cluster node: --cluster restores into the whole of its cluster"));
   }
   if (info.redis_mode == "sentinel") {
     return std::unexpected(refused("it is a sentinel, which holds no data"));

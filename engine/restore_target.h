@@ -4,10 +4,12 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "engine/server_link.h"
 #include "net/client.h"
 #include "net/connection.h"
+#include "net/topology.h"
 #include "sluice/restore.h"
 
 namespace sluice::engine {
@@ -18,6 +20,7 @@ struct ReadyTarget {
   net::ServerInfo info;
   std::uint64_t keys = 0;  ///< Over all databases, before anything was written.
   std::uint64_t bulk_bytes_max = 512ULL << 20;  ///< proto-max-bulk-len.
+  std::optional<net::Topology> cluster;         ///< Of a cluster; there is no connection then.
 
   /// RESTORE knows ABSTTL, IDLETIME and FREQ. True for servers that do not say who they are.
   [[nodiscard]] bool knows_absolute_ttl() const noexcept {

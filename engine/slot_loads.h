@@ -5,16 +5,13 @@
 #include <span>
 #include <vector>
 
+#include "net/key_slot.h"
 #include "sluice/analyze.h"
 
 namespace sluice::engine {
 
-inline constexpr std::size_t cluster_slots = 16384;
-
-/// The hash slot of a key: CRC16 of what stands between the first { and the next }, or of all.
-///
-/// Source: Redis src/crc16.c, src/cluster.h (keyHashSlot).
-[[nodiscard]] std::uint16_t key_slot(std::span<const std::byte> key, bool& has_tag) noexcept;
+using net::cluster_slots;
+using net::key_slot;
 
 /// What each slot of a cluster would hold. Memory: 512 KiB.
 class SlotLoads {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/progress_meter.h"
+#include "engine/server_link.h"
 #include "sluice/backup.h"
 #include "sluice/job.h"
 #include "sluice/result.h"
@@ -32,6 +33,11 @@ using SnapshotOrigin = BackupSource;
 
 /// Receives one snapshot from `options.source`, file or server, to its end.
 [[nodiscard]] Result<SnapshotOrigin> read_snapshot(const BackupOptions& options,
+                                                   const SnapshotConsumer& consumer,
+                                                   ProgressMeter& meter, const JobContext& job);
+
+/// The same from a server that is known, which `link` leads to.
+[[nodiscard]] Result<SnapshotOrigin> read_snapshot(const ServerLink& link, ReadFrom from,
                                                    const SnapshotConsumer& consumer,
                                                    ProgressMeter& meter, const JobContext& job);
 

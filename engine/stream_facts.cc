@@ -28,6 +28,30 @@ std::string StreamFacts::aux(std::string_view name) const {
   return found == aux_.end() ? std::string() : found->second;
 }
 
+void StreamFacts::merge(const StreamFacts& other) {
+  if (!header_) {
+    aux_ = other.aux_;
+    module_aux_ = other.module_aux_;
+  }
+  for (std::size_t i = 0; i < types_.size(); ++i) types_[i] += other.types_[i];
+  for (const auto& [db, keys] : other.databases_) databases_[db] += keys;
+  keys_ += other.keys_;
+  if (other.header_ && (!header_ || other.header_->version > header_->version))
+    header_ = other.header_;
+  if (!other.trailer_) return;
+  if (!trailer_) trailer_.emplace();
+  trailer_->bytes += other.trailer_->bytes;
+  if (other.trailer_->checksum != rdb::Trailer::Checksum::ok)
+    trailer_->checksum = other.trailer_->checksum;
+}
+
+void StreamFacts::forget(std::uint64_t db, rdb::LogicalType type) {
+  --types_[static_cast<std::size_t>(type)];
+  --keys_;
+  const auto found = databases_.find(db);
+  if (found != databases_.end() && --found->second == 0) databases_.erase(found);
+}
+
 bool StreamFacts::on_header(const rdb::Header& header) {
   header_ = header;
   return true;

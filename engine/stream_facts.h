@@ -46,6 +46,13 @@ class StreamFacts : public rdb::Handler {
   /// The value of the first aux field of this name; empty when there is none.
   [[nodiscard]] std::string aux(std::string_view name) const;
 
+  /// Adds the records of another stream, and bytes and checksum of its trailer. The header becomes
+  /// that of the newer version; aux fields and module aux data are those of the first merged.
+  void merge(const StreamFacts& other);
+  /// As if a record had not been there.
+  void forget(std::uint64_t db, rdb::LogicalType type);
+  void set_functions(std::uint64_t functions) noexcept { functions_ = functions; }
+
   bool on_header(const rdb::Header& header) override;
   bool on_aux(std::span<const std::byte> key, std::span<const std::byte> value) override;
   bool on_function(std::span<const std::byte> source) override;

@@ -13,6 +13,7 @@
 #include "engine/pace.h"
 #include "engine/restore_stream.h"
 #include "engine/server_link.h"
+#include "engine/target_way.h"
 #include "net/connection.h"
 #include "net/target_writer.h"
 
@@ -32,18 +33,16 @@ struct LaneOptions {
 /// Errors:   the first of any connection, sticky. Every command gets its answer, or its handler
 ///           hears that there is none, as TargetWriter says.
 /// Lifetime: `io` and `handler` outlive this.
-class TargetLanes {
+class TargetLanes final : public TargetWay {
  public:
   TargetLanes(IoThread& io, std::vector<std::unique_ptr<net::Connection>> connections,
               net::ReplyHandler& handler, const LaneOptions& options, std::stop_token stop);
-  TargetLanes(const TargetLanes&) = delete;
-  TargetLanes& operator=(const TargetLanes&) = delete;
-  ~TargetLanes();
+  ~TargetLanes() override;
 
-  /// What a RestoreStream sends through; it refers to this.
-  [[nodiscard]] CommandOutlet outlet();
-
-  [[nodiscard]] const std::optional<net::Error>& broken() const noexcept { return broken_; }
+  [[nodiscard]] CommandOutlet outlet() override;
+  [[nodiscard]] const std::optional<net::Error>& broken() const noexcept override {
+    return broken_;
+  }
   /// One of the connections. Precondition: nothing is on its way.
   [[nodiscard]] net::Connection& connection() noexcept { return *lanes_.front().connection; }
 

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "engine/clock.h"
+#include "engine/cluster_proof.h"
+#include "engine/cluster_target.h"
 #include "engine/conversion_loss.h"
 #include "engine/errors.h"
 #include "engine/restore_proof.h"
@@ -13,18 +15,20 @@
 namespace sluice::engine {
 
 Transfer::Transfer(const TransferOptions& options, const ServerAddress& address,
-                   const ServerLink& link, ReadyTarget target, IoThread& io, const JobContext& job)
+                   const ServerLink& link, ReadyTarget target, IoThread& io, ProgressMeter& meter,
+                   const JobContext& job)
     : options_(options),
       address_(address),
       link_(link),
       target_(std::move(target)),
       io_(io),
+      meter_(meter),
       job_(job),
       start_ms_(unix_now_ms()),
       written_(make_written()),
       ledger_(options.on_conflict, written_.get()),
-      lanes_(io, connect(), ledger_, lane_options(), job.stop),
-      stream_(stream_options(), ledger_, lanes_.outlet(), written_.get()),
+      way_(make_way()),
+      stream_(stream_options(), ledger_, way_->outlet(), written_.get()),
       convert_(rdb_format_of(target_.info), stream_, [this](const auto& loss) { on_loss(loss); }) {}
 
 /// Null when it is not to be proven what was written, or cannot be.
@@ -39,6 +43,27 @@ std::unique_ptr<WrittenDigest> Transfer::make_written() {
     return nullptr;
   }
   return std::make_unique<WrittenDigest>(start_ms_);
+}
+
+std::unique_ptr<TargetWay> Transfer::make_way() {
+  if (target_.cluster) {
+    auto way = std::make_unique<ClusterWay>(io_, link_, *target_.cluster, ledger_,
+                                            cluster_options(), job_.stop);
+    cluster_ = way.get();
+    return way;
+  }
+  auto lanes = std::make_unique<TargetLanes>(io_, connect(), ledger_, lane_options(), job_.stop);
+  lanes_ = lanes.get();
+  return lanes;
+}
+
+ClusterWayOptions Transfer::cluster_options() const {
+  return {.policy = options_.on_conflict,
+          .inflight_bytes_max = options_.inflight_bytes_max,
+          .bytes_per_second = options_.bytes_per_second,
+          .on_trouble = [this](std::string_view why) {
+            meter_.notice(fmt::format("waiting for the cluster: {}", why));
+          }};
 }
 
 std::vector<std::unique_ptr<net::Connection>> Transfer::connect() {
@@ -82,8 +107,8 @@ void Transfer::on_loss(const rdb::ConversionLoss& loss) {
 }
 
 Error Transfer::broken_or_stopped() const {
-  if (!lanes_.broken()) return cancelled();
-  return from_net(*lanes_.broken(), Role::target, link_.display);
+  if (!way_->broken()) return cancelled();
+  return from_net(*way_->broken(), Role::target, link_.display);
 }
 
 /// The parser only knows that the handler stopped it; what made it stop is here.
@@ -91,10 +116,10 @@ Error Transfer::why_ended(const Error& read) const {
   Error error = read;
   if (stream_.error()) error = *stream_.error();
   if (const auto converting = convert_.error()) error = *converting;
-  if (lanes_.broken()) error = broken_or_stopped();
+  if (way_->broken()) error = broken_or_stopped();
   if (error.code == "cancelled") error.message = "stopped as asked";
   error.message += "; the target holds part of it";
-  if (lanes_.broken() || error.code == "cancelled") {
+  if (way_->broken() || error.code == "cancelled") {
     error.message += ": run this again with --on-conflict replace to complete it";
   }
   return error;
@@ -105,12 +130,18 @@ void Transfer::report(RestoreResult& result) const {
   ledger_.report(result);
   result.losses = losses_;
   result.loss_count = loss_count_;
+  if (cluster_ == nullptr) return;
+  for (std::string& note : notes_on(cluster_->stats(), options_.on_conflict)) {
+    result.notes.push_back(std::move(note));
+  }
 }
 
-void Transfer::prove(ProgressMeter& meter, RestoreResult& result) {
+void Transfer::prove(RestoreResult& result) {
   if (!why_unproven_.empty()) result.notes.push_back("not verified: " + why_unproven_);
   if (written_) {
-    auto proof = prove_restore(address_, link_, *written_, start_ms_, io_, meter, job_);
+    auto proof = target_.cluster
+                     ? prove_cluster_restore(link_, *written_, start_ms_, io_, meter_, job_)
+                     : prove_restore(address_, link_, *written_, start_ms_, io_, meter_, job_);
     result.verified = proof.verified;
     result.digest = std::move(proof.digest);
     result.interrupted = std::move(proof.stopped);
@@ -122,7 +153,7 @@ void Transfer::prove(ProgressMeter& meter, RestoreResult& result) {
 /// A server says OK to a key that it evicts at once, or that has expired by its own clock.
 void Transfer::note_missing(RestoreResult& result) {
   if (target_.keys > 0) return;
-  const auto keys = io_.run(count_target_keys(lanes_.connection(), link_), job_.stop);
+  const auto keys = count_keys();
   if (!keys || *keys >= result.total.written) return;
   result.notes.push_back(
       fmt::format("the target took {} keys but holds {} now: the others expired by its clock or "
@@ -130,16 +161,44 @@ void Transfer::note_missing(RestoreResult& result) {
                   result.total.written, *keys));
 }
 
+std::optional<std::uint64_t> Transfer::count_keys() {
+  if (target_.cluster) {
+    const auto keys = count_cluster_keys(io_, link_, job_);
+    return keys ? std::optional(*keys) : std::nullopt;
+  }
+  const auto keys = io_.run(count_target_keys(lanes_->connection(), link_), job_.stop);
+  return keys ? std::optional(*keys) : std::nullopt;
+}
+
+namespace {
+
+Result<ReadyTarget> look_at(IoThread& io, const ServerLink& link, const JobContext& job) {
+  if (link.cluster) return look_at_cluster(io, link, job);
+  auto target = io.run(look_at_target(io.executor(), link), job.stop);
+  if (target) return std::move(*target);
+  return std::unexpected(from_net(target.error(), Role::target, link.display));
+}
+
+Result<void> empty(IoThread& io, const ServerLink& link, const ReadyTarget& target,
+                   const JobContext& job) {
+  if (target.cluster) return flush_cluster(io, link, *target.cluster, job);
+  const auto flushed = io.run(flush_target(*target.connection, link), job.stop);
+  if (flushed) return {};
+  return std::unexpected(from_net(flushed.error(), Role::target, link.display));
+}
+
+}  // namespace
+
 Result<ReadyTarget> prepare_target(IoThread& io, const ServerLink& link, OnConflict on_conflict,
                                    bool flush, bool dry_run, const JobContext& job) {
-  auto target = io.run(look_at_target(io.executor(), link), job.stop);
-  if (!target) return std::unexpected(from_net(target.error(), Role::target, link.display));
+  auto target = look_at(io, link, job);
+  if (!target) return target;
   if (flush && dry_run) {
     target->keys = 0;
   } else if (flush) {
-    const auto flushed = io.run(flush_target(*target->connection, link), job.stop);
+    const auto flushed = empty(io, link, *target, job);
     if (!flushed) {
-      Error error = from_net(flushed.error(), Role::target, link.display);
+      Error error = flushed.error();
       if (error.code == "cancelled") error.message = "stopped as asked";
       error.message += "; the target may have been emptied, nothing was restored";
       return std::unexpected(std::move(error));

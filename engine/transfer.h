@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/cluster_way.h"
 #include "engine/convert_stage.h"
 #include "engine/io_thread.h"
 #include "engine/progress_meter.h"
@@ -14,6 +15,7 @@
 #include "engine/restore_target.h"
 #include "engine/server_link.h"
 #include "engine/target_lanes.h"
+#include "engine/target_way.h"
 #include "engine/written_digest.h"
 #include "sluice/job.h"
 #include "sluice/restore.h"
@@ -31,14 +33,15 @@ struct TransferOptions {
   const std::vector<LongValue>* long_values = nullptr;
 };
 
-/// The way of a dataset into a target by commands, wherever it is read from:
+/// The way of a dataset into a target by commands, wherever it is read from; the target is a server
+/// or a cluster, as `target` says:
 ///
-///     Transfer transfer(options, address, link, std::move(target), io, job);
+///     Transfer transfer(options, address, link, std::move(target), io, meter, job);
 ///     rdb::Parser parser(transfer.entry());
 ///     … parse …
 ///     if (!transfer.finish()) …      // or transfer.abandon(why)
 ///     transfer.report(result);
-///     transfer.prove(meter, result);
+///     transfer.prove(result);
 ///
 /// Memory:   80 MiB, and inflight_bytes_max.
 /// Threads:  the job's; the I/O thread's within.
@@ -46,7 +49,7 @@ struct TransferOptions {
 class Transfer {
  public:
   Transfer(const TransferOptions& options, const ServerAddress& address, const ServerLink& link,
-           ReadyTarget target, IoThread& io, const JobContext& job);
+           ReadyTarget target, IoThread& io, ProgressMeter& meter, const JobContext& job);
 
   /// Takes the stream.
   [[nodiscard]] rdb::Handler& entry() noexcept { return convert_; }
@@ -64,14 +67,17 @@ class Transfer {
   /// Counts, failures and losses.
   void report(RestoreResult& result) const;
   /// Reads the target back, if that is wanted and can be done, and notes what is missing there.
-  void prove(ProgressMeter& meter, RestoreResult& result);
+  void prove(RestoreResult& result);
 
  private:
   static constexpr std::size_t losses_max = 1000;
 
   std::unique_ptr<WrittenDigest> make_written();
+  std::unique_ptr<TargetWay> make_way();
   std::vector<std::unique_ptr<net::Connection>> connect();
   [[nodiscard]] LaneOptions lane_options() const;
+  [[nodiscard]] ClusterWayOptions cluster_options() const;
+  [[nodiscard]] std::optional<std::uint64_t> count_keys();
   [[nodiscard]] RestoreStream::Options stream_options() const;
   void on_loss(const rdb::ConversionLoss& loss);
   void note_missing(RestoreResult& result);
@@ -81,6 +87,7 @@ class Transfer {
   const ServerLink& link_;
   ReadyTarget target_;
   IoThread& io_;
+  ProgressMeter& meter_;
   const JobContext& job_;
   const std::int64_t start_ms_;
   std::string why_unproven_;
@@ -88,7 +95,9 @@ class Transfer {
   std::uint64_t loss_count_ = 0;
   std::unique_ptr<WrittenDigest> written_;
   RestoreLedger ledger_;
-  TargetLanes lanes_;
+  ClusterWay* cluster_ = nullptr;  // that way_ is, or
+  TargetLanes* lanes_ = nullptr;   // this
+  std::unique_ptr<TargetWay> way_;
   RestoreStream stream_;
   ConvertStage convert_;
 };

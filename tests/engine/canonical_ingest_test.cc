@@ -10,6 +10,7 @@
 
 #include "engine/backup_stream.h"
 #include "engine/canonical_rdb.h"
+#include "net/key_slot.h"
 #include "rdb_text.h"
 
 namespace sluice::engine {
@@ -328,6 +329,129 @@ TEST(DeltasToKeep, AllWhileThereIsRoomThenTheSmallOnesAreMerged) {
   EXPECT_EQ(deltas_to_keep(Sizes{8, 7, 6, 5, 4, 3, 1}, 7), 6u);
   EXPECT_EQ(deltas_to_keep(Sizes{8, 7, 6, 5, 4, 3, 2}, 7), 0u);
   EXPECT_EQ(deltas_to_keep(Sizes{1, 9, 1}, 3), 2u);
+}
+
+/// The shards of a cluster: one stream each, fed in turn in pieces of `piece` bytes.
+class ShardsIngestTest : public CanonicalIngestTest {
+ protected:
+  struct Outcome {
+    Stored stored;
+    std::uint64_t sent_twice = 0;
+    std::vector<std::string> differing;
+  };
+
+  /// Slots below `border` are of the first stream, the others of the second.
+  static std::vector<ShardStream> two_shards(std::uint16_t border) {
+    return {{.what = "one", .owns = [border](std::uint16_t slot) { return slot < border; }},
+            {.what = "two", .owns = [border](std::uint16_t slot) { return slot >= border; }}};
+  }
+
+  Outcome store_shards(const std::vector<std::string>& streams, std::size_t piece) {
+    options_.by_slot = true;
+    auto writer = repository_->begin_backup("test", {});
+    EXPECT_TRUE(writer.has_value());
+    CanonicalIngest ingest(*repository_, **writer, nullptr, options_, two_shards(8192));
+    for (std::size_t at = 0;; at += piece) {
+      bool left = false;
+      for (std::size_t i = 0; i < streams.size(); ++i) {
+        if (at >= streams[i].size()) continue;
+        left = true;
+        const auto fed = ingest.feed(i, bytes(std::string_view(streams[i]).substr(at, piece)));
+        EXPECT_TRUE(fed.has_value()) << (fed ? "" : fed.error().message);
+      }
+      if (!left) break;
+    }
+    const auto done = ingest.finish([](std::uint64_t) {}, {});
+    EXPECT_TRUE(done.has_value()) << (done ? "" : done.error().message);
+    Manifest manifest;
+    manifest.layout = Manifest::layout_canonical;
+    manifest.order = "slot";
+    take_facts(manifest, ingest.facts());
+    take_digest(manifest, ingest.digest());
+    manifest.long_values = ingest.long_values();
+    auto committed = (*writer)->commit(encode(manifest));
+    EXPECT_TRUE(committed.has_value());
+    auto backup = open_backup(*repository_, committed->key);
+    EXPECT_TRUE(backup.has_value());
+    return {.stored = {.backup = std::move(*backup), .counts = ingest.counts()},
+            .sent_twice = ingest.keys_sent_twice(),
+            .differing = ingest.differing_functions()};
+  }
+
+  static bool is_low(std::string_view key) { return key_slot_of(key) < 8192; }
+  static std::uint16_t key_slot_of(std::string_view key) {
+    return net::key_slot(std::as_bytes(std::span(key)));
+  }
+};
+
+std::string function_record(std::string_view name, std::string_view code) {
+  return "\xf5" + rdb_string("#!lua name=" + std::string(name) + "\n" + std::string(code));
+}
+
+TEST_F(ShardsIngestTest, AreOneDatasetHoweverTheyAreCut) {
+  const std::string select = std::string("\xfe", 1) + std::string(1, '\0');
+  std::string low = function_record("a", "1") + select;
+  std::string high = function_record("a", "1") + function_record("b", "2") + select;
+  std::string both = function_record("a", "1") + function_record("b", "2") + select;
+  for (int i = 0; i < 300; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    const std::size_t size = i % 100 == 7 ? (2 << 20) + 5 : static_cast<std::size_t>(i) * 3;
+    const std::string record = rdb_record(key, std::string(size, static_cast<char>('a' + i % 26)));
+    (is_low(key) ? low : high) += record;
+    both += record;
+  }
+  const std::vector<std::string> streams{rdb_stream(low), rdb_stream(high)};
+  for (const std::size_t piece : {std::size_t{1} << 20, std::size_t{4099}, std::size_t{64}}) {
+    SCOPED_TRACE(piece);
+    const auto outcome = store_shards(streams, piece);
+    EXPECT_EQ(outcome.sent_twice, 0U);
+    EXPECT_TRUE(outcome.differing.empty());
+    expect_same(outcome.stored, rdb_stream(both));
+  }
+}
+
+// A slot in migration: some of its keys are still in both.
+TEST_F(ShardsIngestTest, TheOwnersKeyCountsWhenTwoSendIt) {
+  const std::string select = std::string("\xfe", 1) + std::string(1, '\0');
+  std::string low = select;
+  std::string high = select;
+  std::string right = select;
+  std::uint64_t twice = 0;
+  for (int i = 0; i < 200; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    const std::string record = rdb_record(key, "owner");
+    (is_low(key) ? low : high) += record;
+    right += record;
+    if (i % 4 == 0) {
+      (is_low(key) ? high : low) += rdb_record(key, "importer");
+      ++twice;
+    }
+  }
+  std::string moved = "gone";  // its owner has it no more
+  while (!is_low(moved)) moved += 'x';
+  high += rdb_record(moved, "importer");
+  right += rdb_record(moved, "importer");
+  const auto outcome = store_shards({rdb_stream(low), rdb_stream(high)}, 100);
+  EXPECT_EQ(outcome.sent_twice, twice);
+  expect_same(outcome.stored, rdb_stream(right));
+}
+
+TEST_F(ShardsIngestTest, TellWhichFunctionsAreNotTheSame) {
+  const auto outcome = store_shards(
+      {rdb_stream(function_record("a", "1")), rdb_stream(function_record("a", "2"))}, 1 << 20);
+  EXPECT_EQ(outcome.differing, std::vector<std::string>{"a"});
+  EXPECT_EQ(outcome.stored.backup.manifest.functions, 1U);
+  expect_same(outcome.stored, rdb_stream(function_record("a", "1")));
+}
+
+TEST_F(ShardsIngestTest, MayHaveDifferentVersions) {
+  std::string newer = rdb_stream({});
+  newer.replace(0, 9, "REDIS0011");
+  newer.resize(newer.size() - 8);
+  newer += little_endian(rdb::crc64(0, bytes(newer)), 8);
+  const auto outcome = store_shards({rdb_stream({}), newer}, 1 << 20);
+  EXPECT_EQ(outcome.stored.backup.manifest.source.rdb_version, 11U);
+  EXPECT_TRUE(read(outcome.stored).starts_with("REDIS0011"));
 }
 
 }  // namespace

@@ -41,6 +41,22 @@ TEST(Manifest, ReadsBackWhatItWrote) {
   EXPECT_FALSE(read->digest.has_value());
 }
 
+TEST(Manifest, KeepsTheShardsOfACluster) {
+  Manifest manifest = example();
+  EXPECT_EQ(encode(manifest).find("shards"), std::string::npos);
+  manifest.shards = {{.source = manifest.source,
+                      .node_id = std::string(40, 'b'),
+                      .from_replica = true,
+                      .slots = {{0, 99}, {200, 200}},
+                      .keys = 2}};
+  const auto read = decode_manifest(encode(manifest), "x");
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(encode(*read), encode(manifest));
+  ASSERT_EQ(read->shards.size(), 1U);
+  EXPECT_EQ(read->shards[0].slots[1].first, 200U);
+  EXPECT_TRUE(read->shards[0].from_replica);
+}
+
 TEST(Manifest, KeepsTheDigestsPlace) {
   Manifest manifest = example();
   manifest.digest = "00ff";

@@ -136,10 +136,10 @@ inline std::vector<OwnedRecord> numbered(std::size_t count, std::size_t value_by
 }
 
 /// Less than any of the tests adds.
-inline constexpr PartitionOptions tiny{.memory_bytes = 256 << 10,
-                                       .partition_bytes = 16 << 10,
-                                       .partition_bytes_max = 64 << 10,
-                                       .by_slot = false,
-                                       .expected_bytes = 0};
+inline const PartitionOptions tiny{.memory_bytes = 256 << 10,
+                                   .partition_bytes = 16 << 10,
+                                   .partition_bytes_max = 64 << 10,
+                                   .by_slot = false,
+                                   .expected_bytes = 0};
 
 }  // namespace sluice::engine

@@ -65,8 +65,8 @@ TEST_F(RestoreFilterTest, AccountsForEveryKeyOfABackup) {
     EXPECT_EQ(target.keys(), 11u);  // 777, 7770 to 7779
     EXPECT_EQ(result.total.filtered + target.keys() + result.unread, 20'000u);
     const bool canonical = layout == BackupLayout::canonical;
-    EXPECT_EQ(result.runs_skipped > 2, canonical);
-    EXPECT_EQ(result.unread > 10'000, canonical);
+    EXPECT_EQ(result.runs_skipped > 0, canonical);
+    EXPECT_EQ(result.unread > 0, canonical);
     EXPECT_EQ(restore.reads_all(), !canonical);
     EXPECT_LE(result.chunks_read + result.runs_skipped, opened->backup.stored.chunks.size());
   }

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sluice/job.h"
 #include "sluice/result.h"
@@ -19,6 +20,21 @@ struct BackupSource {
   unsigned rdb_version = 0;
   std::string replid;        ///< 40 hex digits; empty for files that do not carry one.
   std::uint64_t offset = 0;  ///< Replication offset of the snapshot.
+};
+
+/// Slots of a cluster, both inclusive.
+struct SlotSpan {
+  unsigned first = 0;
+  unsigned last = 0;
+};
+
+/// What one shard of a cluster gave to a backup.
+struct BackupShard {
+  BackupSource source;  ///< The node that was read.
+  std::string node_id;  ///< Of the primary.
+  bool from_replica = false;
+  std::vector<SlotSpan> slots;  ///< That it served, ascending.
+  std::uint64_t keys = 0;       ///< That it sent.
 };
 
 /// How the last check of a backup went.
@@ -38,6 +54,7 @@ struct BackupSummary {
   std::string compression;            ///< "lz4", "zstd:3", "none".
   std::optional<std::string> parent;  ///< Id of the backup that its changes are stored against.
   BackupSource source;
+  std::vector<BackupShard> shards;  ///< Of a cluster; else empty.
   std::uint64_t keys = 0;
   std::map<std::string, std::uint64_t> types;  ///< Keys by logical type.
   std::uint64_t raw_bytes = 0;                 ///< Of the RDB.
@@ -67,6 +84,7 @@ struct BackupOptions {
   ServerAddress server;  ///< Used when `source` is a URI; `server.uri` is ignored.
   std::string repository;
   std::string instance;  ///< Empty: made from the source's host and port, or the file's name.
+  ReadFrom from = ReadFrom::prefer_replica;  ///< Of a cluster, or through sentinels.
   BackupLayout layout = BackupLayout::canonical;
   std::string compression = "lz4";  ///< "lz4", "zstd", "zstd:LEVEL" (1 to 19), "none".
   /// The backup to store changes against, as for show(); "none": everything is stored; empty: the
@@ -83,6 +101,10 @@ struct BackupOptions {
 
 /// Takes one backup now: receives the snapshot as a replica, checks it while it arrives, takes its
 /// digest, stores it.
+///
+/// A cluster (server.cluster) is one backup, in canonical layout: each shard's snapshot is received
+/// beside the others. Errors also: "slots_uncovered", "slots_moved", "shard_down",
+/// "mixed_versions".
 ///
 /// Errors:     Stage::net when the source refuses or falls silent, Stage::rdb when what it sends is
 ///             malformed, Stage::storage for the repository. After an error nothing is listed.

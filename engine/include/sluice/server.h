@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,12 +19,23 @@ struct TlsSettings {
 
 /// A live server and how to get in.
 struct ServerAddress {
-  /// redis|rediss|valkey|valkeys://[user[:password]@]host[:port][/db]
+  /// redis|rediss|valkey|valkeys://[user[:password]@]host[:port][/db], with more nodes of the same
+  /// cluster after a comma; or redis-sentinel://[user[:password]@]host[:port],...?master=NAME.
   std::string uri;
   std::optional<std::string> password;  ///< Wins over the one in the URI.
+  /// Of the sentinels; wins over the one in the URI. Without: as for the server, or none.
+  std::optional<std::string> sentinel_password;
+  bool cluster = false;  ///< It is a node of a cluster, and all of the cluster is meant.
   TlsSettings tls;
   /// A server silent for longer than this is given up.
   std::chrono::milliseconds timeout{60'000};
+};
+
+/// Which node of a shard, or of what sentinels watch, is read.
+enum class ReadFrom : std::uint8_t {
+  prefer_replica,  ///< A replica that has all that its primary has, else the primary.
+  replica,
+  primary,
 };
 
 /// Whether `place` is the address of a live server rather than the path of a file.
