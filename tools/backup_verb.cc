@@ -22,9 +22,23 @@ struct Options {
   std::string compression = "lz4";
   std::string parent;
   bool access_info = false;
+  std::string from;
   std::uint64_t memory_bytes = 256ULL << 20;
   ServerOptions server;
 };
+
+ReadFrom read_from(const std::string& name) {
+  if (name == "primary") return ReadFrom::primary;
+  return name == "replica" ? ReadFrom::replica : ReadFrom::prefer_replica;
+}
+
+std::string slots_of(const BackupShard& shard) {
+  std::string text;
+  for (const SlotSpan& span : shard.slots) {
+    text += fmt::format("{}{}-{}", text.empty() ? "" : ",", span.first, span.last);
+  }
+  return text;
+}
 
 void print(const BackupSummary& backup) {
   print_fields({
@@ -40,6 +54,10 @@ void print(const BackupSummary& backup) {
                           backup.parent ? " against " + *backup.parent : "")},
       {"time", human_seconds(backup.seconds)},
   });
+  for (const BackupShard& shard : backup.shards) {
+    fmt::print("slots {}: {} key(s) of {}{}\n", slots_of(shard), human_count(shard.keys),
+               shard.source.uri, shard.from_replica ? ", a replica" : "");
+  }
 }
 
 int run(const Options& options, const Globals& globals) {
@@ -53,6 +71,7 @@ int run(const Options& options, const Globals& globals) {
   job.parent = options.parent;
   job.access_info = options.access_info;
   job.memory_bytes = options.memory_bytes;
+  job.from = read_from(options.from);
   job.io = globals.io_backend();
   if (is_server_uri(options.source)) {
     auto address = make_address(options.source, options.server, "source");
@@ -83,7 +102,8 @@ int run(const Options& options, const Globals& globals) {
 Verb add_backup(CLI::App& app, const Globals& globals) {
   auto options = std::make_shared<Options>();
   app.add_option("SOURCE", options->source,
-                 "redis://, rediss://, valkey:// or valkeys:// URI; or an RDB file, - for stdin")
+                 "redis://, rediss://, valkey://, valkeys:// or redis-sentinel:// URI; or an RDB "
+                 "file, - for stdin")
       ->required();
   app.add_option("--name", options->instance, "Instance to keep the backup under")
       ->type_name("INSTANCE");
@@ -96,6 +116,10 @@ Verb add_backup(CLI::App& app, const Globals& globals) {
   app.add_option("--parent", options->parent,
                  "Backup to store changes against (default: the newest of the instance); none")
       ->type_name("BACKUP");
+  app.add_option("--from", options->from,
+                 "Which nodes of a cluster, or of what sentinels watch, to read (default: replicas "
+                 "that are in sync, else primaries)")
+      ->check(CLI::IsMember({"primary", "replica"}));
   app.add_flag("--access-info", options->access_info,
                "Keep LRU and LFU of each key; they change with every backup");
   app.add_option("--memory", options->memory_bytes, "Memory to use, for example 512M")

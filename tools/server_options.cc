@@ -35,6 +35,8 @@ void add_server_options(CLI::App& app, ServerOptions& options, const std::string
   app.add_option("--" + side + "-password-file", options.password_file,
                  "File whose first line is the password of the " + side)
       ->type_name("FILE");
+  app.add_flag("--cluster", options.cluster,
+               "The " + side + " is a node of a cluster: all of the cluster is meant");
   app.add_option("--cacert", options.tls.cacert, "CA certificate(s) to verify the server with")
       ->type_name("FILE");
   app.add_option("--cert", options.tls.cert, "Client certificate")->type_name("FILE");
@@ -55,6 +57,8 @@ Result<ServerAddress> make_address(const std::string& uri, const ServerOptions& 
   ServerAddress address;
   address.uri = uri;
   address.tls = options.tls;
+  address.cluster = options.cluster;
+  address.sentinel_password = environment("SLUICE_SENTINEL_AUTH");
   address.timeout = std::chrono::milliseconds(static_cast<long>(options.timeout_s * 1000));
   if (has_password(uri)) return address;
   if (!options.password_file.empty()) {

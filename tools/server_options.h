@@ -14,6 +14,7 @@ namespace sluice::tools {
 struct ServerOptions {
   TlsSettings tls;
   std::string password_file;
+  bool cluster = false;
   double timeout_s = 60;
 };
 
@@ -21,7 +22,8 @@ struct ServerOptions {
 void add_server_options(CLI::App& app, ServerOptions& options, const std::string& side);
 
 /// The address with its password: the one in the URI, the password file, SLUICE_<SIDE>_AUTH,
-/// VALKEYCLI_AUTH, REDISCLI_AUTH, whichever comes first.
+/// VALKEYCLI_AUTH, REDISCLI_AUTH, whichever comes first. That of sentinels: the one in the URI,
+/// SLUICE_SENTINEL_AUTH, else the server's.
 [[nodiscard]] Result<ServerAddress> make_address(const std::string& uri,
                                                  const ServerOptions& options,
                                                  const std::string& side);

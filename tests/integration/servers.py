@@ -73,9 +73,10 @@ class Server:
     rdb: a dump to start from (copied).
     password: sets requirepass; `client` and `uri` use it.
     folder: runs there and keeps it, instead of in a temporary folder.
+    port: chooses a port at each start; free_port unless given.
     """
 
-    def __init__(self, name, args=(), *, rdb=None, password=None, folder=None):
+    def __init__(self, name, args=(), *, rdb=None, password=None, folder=None, port=None):
         home = matrix.ready(name)
         if home is None:
             raise Absent(f'{name}: {matrix.why_absent(name)}')
@@ -87,6 +88,7 @@ class Server:
         self.password = password
         self.port = None
         self.process = None
+        self._choose_port = port or free_port
         self._rdb = rdb
         self._keep = folder is not None
         self.folder = pathlib.Path(folder) if folder else None
@@ -110,7 +112,7 @@ class Server:
             shutil.copyfile(self._rdb, self.rdb_path)
             self._rdb = None
         for attempt in range(5):
-            self.port = free_port()
+            self.port = self._choose_port()
             self._spawn()
             try:
                 self._wait()
