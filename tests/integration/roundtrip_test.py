@@ -119,7 +119,8 @@ class RoundTrip(cli.Case):
         self.assertEqual(backup['source']['version'], '.'.join(map(str, source.version)))
         self.assertGreater(backup['source']['rdb_version'], 0)
         self.assertRegex(backup['source']['replid'], '^[0-9a-f]{40}$')
-        self.assertGreater(backup['raw_bytes'], backup['stored_bytes'])
+        # Chunks are stored as they are when compression falls behind.
+        self.assertGreater(backup['raw_bytes'] * 1.1, backup['stored_bytes'])
         self.assertGreater(backup['stored_bytes'], 0)
         for when in ('started_at', 'finished_at'):
             self.assertRegex(backup[when], r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$')
