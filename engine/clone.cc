@@ -159,8 +159,10 @@ Result<CloneResult> clone(const CloneOptions& options, const JobContext& job) {
 std::string to_json(const CloneResult& result) {
   namespace json = boost::json;
   json::object object = engine::json_of(result.copy);
-  object.erase("backup");
-  object.erase("instance");
+  if (result.copy.backup.empty()) {
+    object.erase("backup");
+    object.erase("instance");
+  }
   object["source"] = {
       {"uri", result.source.uri},         {"server", result.source.server},
       {"version", result.source.version}, {"rdb_version", result.source.rdb_version},
@@ -175,6 +177,14 @@ std::string to_json(const CloneResult& result) {
                           {"error_count", followed->error_count},
                           {"cut_over", followed->cut_over},
                           {"paused_seconds", followed->paused_s}};
+  }
+  object["provisioned"] = nullptr;
+  if (const auto& server = result.provisioned) {
+    object["provisioned"] = {
+        {"uri", server->uri},
+        {"directory",
+         server->directory.empty() ? json::value(nullptr) : json::value(server->directory)},
+        {"pid", server->pid ? json::value(*server->pid) : nullptr}};
   }
   return json::serialize(object);
 }

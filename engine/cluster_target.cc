@@ -82,6 +82,7 @@ Result<ReadyTarget> look_at_cluster(IoThread& io, const ServerLink& link, const 
     auto facts = io.run(look_at_primary(io.executor(), at), job.stop);
     if (!facts) return std::unexpected(from_net(facts.error(), Role::target, at.display));
     target.keys += facts->keys;
+    target.run_ids += facts->info.run_id;
     target.bulk_bytes_max =
         std::min(target.bulk_bytes_max, facts->bulk_bytes_max.value_or(target.bulk_bytes_max));
     if (std::exchange(is_first, false) || is_older(facts->info, target.info))

@@ -31,6 +31,11 @@ bool ConvertStage::pass_on(bool taken) const {
   return taken && (!conversion_ || conversion_->is_well());
 }
 
+bool ConvertStage::flush() {
+  if (conversion_) conversion_->writer.flush();
+  return pass_on(true);
+}
+
 std::optional<Error> ConvertStage::error() const {
   if (!conversion_) return std::nullopt;
   const auto& [store, parser, problem, writer, converter] = *conversion_;

@@ -24,6 +24,8 @@ class ConvertStage final : public rdb::Handler {
   ConvertStage(const std::optional<rdb::Header>& target, rdb::Handler& next,
                rdb::Converter::OnLoss on_loss);
 
+  /// Between records: hands on all that came. False as of a call.
+  [[nodiscard]] bool flush();
   /// Why a call returned false, unless it was `next` that stopped.
   [[nodiscard]] std::optional<Error> error() const;
 

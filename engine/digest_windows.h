@@ -27,6 +27,17 @@ class DigestWindows final : public rdb::DigestTermHandler {
   void on_field_term(const rdb::DigestTerm& term) override { add(term); }
   void on_record_term(const rdb::DigestTerm& term) override { add(term); }
 
+  struct Window {
+    rdb::Digest128 sum;
+    std::uint64_t terms = 0;
+
+    friend bool operator==(const Window&, const Window&) = default;
+  };
+  /// All of them, window_count, to be kept and taken back.
+  using Sums = std::vector<Window>;
+  [[nodiscard]] const Sums& sums() const noexcept { return windows_; }
+  void set_sums(const Sums& sums) { windows_ = sums; }
+
   struct Comparison {
     bool equal = false;
     bool possible = false;       ///< False when so late that nothing can be compared.
@@ -36,17 +47,10 @@ class DigestWindows final : public rdb::DigestTermHandler {
   [[nodiscard]] Comparison compare(const DigestWindows& other, std::int64_t now_ms) const;
 
  private:
-  struct Window {
-    rdb::Digest128 sum;
-    std::uint64_t terms = 0;
-
-    friend bool operator==(const Window&, const Window&) = default;
-  };
-
   void add(const rdb::DigestTerm& term) { add(window_of(term.gone_at_ms), term.digest); }
 
   std::vector<std::int64_t> begins_;  // of the windows, ascending
-  std::vector<Window> windows_;
+  Sums windows_;
 };
 
 }  // namespace sluice::engine

@@ -8,6 +8,7 @@
 #include "engine/findings.h"
 #include "engine/progress_meter.h"
 #include "engine/repository_doctor.h"
+#include "engine/restore_doctor.h"
 #include "engine/server_doctor.h"
 
 namespace sluice {
@@ -38,6 +39,7 @@ Result<DoctorResult> doctor(const DoctorOptions& options, const JobContext& job)
     if (!place) return std::unexpected(place.error());
     result.place = std::move(*place);
     engine::examine_feed(options, address, findings, job);
+    engine::examine_restore(options, address, findings, job);
   } else {
     result.kind = "repository";
     result.place = options.place;

@@ -14,7 +14,7 @@
 #include "engine/repository_access.h"
 #include "engine/target_console.h"
 #include "net/replication_server.h"
-#include "storage/feed_note.h"
+#include "storage/target_note.h"
 
 namespace sluice::engine {
 namespace {
@@ -31,10 +31,12 @@ class FeedExam {
   void run() {
     auto repository = open_repository(options_.repository, false, options_.io);
     if (!repository) return look_without_note();
-    auto note = storage::read_feed_note(*(*repository)->shared_layout(), feed_note_name(link_));
+    auto note = storage::read_target_note(*(*repository)->shared_layout(), storage::name::feeds,
+                                          target_note_name(link_));
     const auto state = note && *note ? decode_feed_state(**note) : std::nullopt;
     if (!state) return look_without_note();
-    auto held = storage::FeedNote::open(*(*repository)->shared_layout(), feed_note_name(link_));
+    auto held = storage::TargetNote::open(*(*repository)->shared_layout(), storage::name::feeds,
+                                          target_note_name(link_));
     if (!held && held.error().code == storage::Errc::busy) {
       findings_.ok(std::string(about), "backup " + state->backup + " is being restored into it");
     } else if (options_.repair && held) {
@@ -87,7 +89,7 @@ class FeedExam {
                     options_.repository));
   }
 
-  void repair(FeedState state, storage::FeedNote& note) {
+  void repair(FeedState state, storage::TargetNote& note) {
     const auto undone = undo_feed(console_, state, {});
     if (!undone) {
       findings_.fail(std::string(about),
@@ -146,7 +148,7 @@ void examine_feed(const DoctorOptions& options, const ServerAddress& address, Fi
 }
 
 void examine_feed_notes(const storage::Layout& layout, Findings& findings) {
-  const auto names = storage::list_feed_notes(layout);
+  const auto names = storage::list_target_notes(layout, storage::name::feeds);
   if (!names || names->empty()) return;
   findings.warn("feeds",
                 fmt::format("restores under way or cut short, into: {}", fmt::join(*names, ", ")),

@@ -16,7 +16,7 @@
 #include "engine/feed_undo.h"
 #include "engine/info_text.h"
 #include "engine/restore_proof.h"
-#include "storage/feed_note.h"
+#include "storage/target_note.h"
 
 namespace sluice::engine {
 namespace {
@@ -27,7 +27,7 @@ class FeedRun {
  public:
   FeedRun(const storage::Repository& repository, const OpenBackup& backup,
           const RestoreOptions& options, const ServerLink& link, ProgressMeter& meter,
-          const JobContext& job, storage::FeedNote note)
+          const JobContext& job, storage::TargetNote note)
       : repository_(repository),
         backup_(backup),
         options_(options),
@@ -86,7 +86,7 @@ class FeedRun {
   const ServerLink& link_;
   ProgressMeter& meter_;
   const JobContext& job_;
-  storage::FeedNote note_;
+  storage::TargetNote note_;
   IoThread io_;
   TargetConsole console_;
   FeedTarget target_;
@@ -286,7 +286,8 @@ void FeedRun::settle_note(const FeedUndone& undone) {
 Result<RestoreResult> feed_restore(const storage::Repository& repository, const OpenBackup& backup,
                                    const RestoreOptions& options, const ServerLink& link,
                                    ProgressMeter& meter, const JobContext& job) {
-  auto note = storage::FeedNote::open(*repository.shared_layout(), feed_note_name(link));
+  auto note = storage::TargetNote::open(*repository.shared_layout(), storage::name::feeds,
+                                        target_note_name(link));
   if (!note && note.error().code == storage::Errc::busy) {
     return std::unexpected(Error{.stage = Stage::engine,
                                  .code = "busy",

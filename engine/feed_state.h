@@ -6,8 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "engine/server_link.h"
-
 namespace sluice::engine {
 
 /// What a feed has changed at its target, as it is noted before the first change: enough for anyone
@@ -36,8 +34,5 @@ struct FeedState {
 [[nodiscard]] std::string encode(const FeedState& state);
 /// Nullopt for what is no such text.
 [[nodiscard]] std::optional<FeedState> decode_feed_state(std::string_view text);
-
-/// The name under which the state of a target is kept: "host-port".
-[[nodiscard]] std::string feed_note_name(const ServerLink& link);
 
 }  // namespace sluice::engine

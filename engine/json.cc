@@ -23,6 +23,18 @@ json::value json_optional(const std::optional<std::string>& text) {
   return text ? json::value(*text) : json::value(nullptr);
 }
 
+std::string json_text(const json::object& root, std::string_view field) {
+  const json::value* value = root.if_contains(field);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::uint64_t json_number(const json::object& root, std::string_view field) {
+  const json::value* value = root.if_contains(field);
+  boost::system::error_code bad;
+  const auto number = value != nullptr ? value->to_number<std::uint64_t>(bad) : 0;
+  return bad ? 0 : number;
+}
+
 json::value json_bytes(std::string_view bytes) {
   const auto text = std::as_bytes(std::span(bytes));
   if (is_utf8(text)) return json::string(bytes);

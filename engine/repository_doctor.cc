@@ -12,6 +12,7 @@
 #include "engine/errors.h"
 #include "engine/feed_doctor.h"
 #include "engine/repository_access.h"
+#include "engine/restore_doctor.h"
 #include "sluice/catalog.h"
 #include "storage/file_system.h"
 #include "storage/inspection.h"
@@ -264,6 +265,7 @@ Result<std::optional<DiskBench>> examine_repository(const DoctorOptions& options
   } else {
     newest = examine_contents(options, *layout, findings);
     examine_feed_notes(*layout, findings);
+    examine_restore_notes(*layout, findings);
     if (auto opened = layout->directory(storage::name::tmp)) {
       tmp = *std::move(opened);
       place.scratch = &*tmp;

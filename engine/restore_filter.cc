@@ -4,8 +4,6 @@
 
 #include <set>
 
-#include "engine/clock.h"
-
 namespace sluice::engine {
 namespace {
 
@@ -19,13 +17,14 @@ std::optional<std::int64_t> saved_ms(const Manifest& manifest) {
 }  // namespace
 
 RestoreFilter::RestoreFilter(const Filter& filter, const KeyChooser& chooser,
-                             const OpenBackup& backup, rdb::Handler& next, FilterTally& tally)
+                             const OpenBackup& backup, rdb::Handler& next, FilterTally& tally,
+                             std::int64_t now_ms)
     : filter_(filter),
       chooser_(chooser),
       backup_(backup),
       next_(next),
-      stream_(filter, chooser, {.now_ms = unix_now_ms(), .saved_ms = saved_ms(backup.manifest)},
-              next, tally) {}
+      stream_(filter, chooser, {.now_ms = now_ms, .saved_ms = saved_ms(backup.manifest)}, next,
+              tally) {}
 
 rdb::Handler& RestoreFilter::entry() noexcept {
   if (filter_.empty()) return next_;

@@ -42,9 +42,10 @@ class LedgerTally final : public FilterTally {
 /// Threads: one at a time. Lifetime: what it is made of must outlive it.
 class RestoreFilter {
  public:
-  /// `next` takes what goes to the target; `tally` is told what does not.
+  /// `next` takes what goes to the target; `tally` is told what does not. `now_ms`: Unix time, by
+  /// which TtlMode::shift reckons.
   RestoreFilter(const Filter& filter, const KeyChooser& chooser, const OpenBackup& backup,
-                rdb::Handler& next, FilterTally& tally);
+                rdb::Handler& next, FilterTally& tally, std::int64_t now_ms);
 
   /// The handler for the parser.
   [[nodiscard]] rdb::Handler& entry() noexcept;

@@ -44,6 +44,7 @@ boost::json::object json_of(const RestoreResult& result) {
   object["unread"] = result.unread;
   object["runs_skipped"] = result.runs_skipped;
   object["chunks_read"] = result.chunks_read;
+  object["resumed_keys"] = result.resumed_keys;
   object["dry_run"] = result.plan.has_value();
   object["plan"] = result.plan ? json::value(json_plan(*result.plan)) : json::value(nullptr);
   object["raw_bytes"] = result.raw_bytes;

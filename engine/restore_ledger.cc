@@ -193,23 +193,33 @@ std::uint64_t RestoreLedger::written() const {
   return written;
 }
 
+void RestoreLedger::resume(const RestoreResult& counts) {
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < types_.size(); ++i) {
+    const auto found =
+        counts.by_type.find(std::string(to_string(static_cast<rdb::LogicalType>(i))));
+    if (found != counts.by_type.end()) types_[i] = found->second;
+  }
+  functions_ = counts.functions;
+  functions_failed_ = counts.functions_failed;
+  failures_ = counts.failures;
+  failure_count_ = counts.failure_count;
+}
+
 void RestoreLedger::report(RestoreResult& result) const {
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < types_.size(); ++i) {
     const Ledger& ledger = types_[i];
     if (ledger == Ledger{}) continue;
-    result.by_type.emplace(to_string(static_cast<rdb::LogicalType>(i)), ledger);
-    result.total.read += ledger.read;
-    result.total.written += ledger.written;
-    result.total.filtered += ledger.filtered;
-    result.total.skipped += ledger.skipped;
-    result.total.expired += ledger.expired;
-    result.total.failed += ledger.failed;
+    result.by_type[std::string(to_string(static_cast<rdb::LogicalType>(i)))] += ledger;
+    result.total += ledger;
   }
-  result.functions = functions_;
-  result.functions_failed = functions_failed_;
-  result.failures = failures_;
-  result.failure_count = failure_count_;
+  result.functions += functions_;
+  result.functions_failed += functions_failed_;
+  for (const RestoreFailure& failure : failures_) {
+    if (result.failures.size() < failures_max) result.failures.push_back(failure);
+  }
+  result.failure_count += failure_count_;
 }
 
 void RestoreLedger::add_failure(std::uint64_t db, std::string key, std::string_view message) {

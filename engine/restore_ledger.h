@@ -88,7 +88,9 @@ class RestoreLedger final : public net::ReplyHandler {
   [[nodiscard]] std::string select_error() const;
   [[nodiscard]] std::uint64_t written() const;
 
-  /// Writes totals and failures into a result.
+  /// Goes on from the totals and failures of a result. Precondition: nothing was counted yet.
+  void resume(const RestoreResult& counts);
+  /// Adds totals and failures to those of a result.
   void report(RestoreResult& result) const;
 
  private:

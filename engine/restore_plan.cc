@@ -166,7 +166,7 @@ class PlanRun {
     const auto format = rdb_format_of(target.info);
     if (format && needs_conversion(header_of(backup.manifest), *format))
       convert_.emplace(*format, stream_, [this](const auto& loss) { on_loss(loss); });
-    filter_.emplace(options.filter, chooser, backup, first_stage(), ledger_);
+    filter_.emplace(options.filter, chooser, backup, first_stage(), ledger_, unix_now_ms());
   }
 
   Result<void> run(const storage::Repository& repository, ProgressMeter& meter,

@@ -15,6 +15,10 @@ namespace {
 
 constexpr std::size_t spool_memory_bytes = 16 << 20;
 constexpr std::string_view key_exists = "BUSYKEY Target key name already exists.";
+constexpr std::string_view key_may_be_part =
+    "exists: from before, or as a part that the interrupted restore left; look at it, and delete "
+    "it "
+    "to have it restored";
 constexpr std::string_view way_broke = "not sent: the way to the target broke";
 
 /// "#!lua name=mylib ..." gives "mylib".
@@ -52,7 +56,7 @@ bool RestoreStream::on_aux(std::span<const std::byte> key, std::span<const std::
 
 bool RestoreStream::on_function(std::span<const std::byte> source) {
   StreamFacts::on_function(source);
-  const bool replace = options_.policy == OnConflict::replace;
+  const bool replace = replaces();
   batch_.begin_command(replace ? 4 : 3);
   batch_.arg("FUNCTION");
   batch_.arg("LOAD");
@@ -259,12 +263,19 @@ bool RestoreStream::replay(const std::function<bool(std::span<const std::byte>)>
   return going && !error_;
 }
 
+/// Nobody else has written to a target that was refused unless it was empty: what is there of keys
+/// that may have been sent before is ours.
+bool RestoreStream::replaces() const noexcept {
+  return options_.policy == OnConflict::replace ||
+         (sent_before_ && options_.policy == OnConflict::refuse);
+}
+
 /// RESTORE key ttl payload: up to where the value comes. Precondition: takes(value_bytes).
 void RestoreStream::begin_restore(std::uint64_t value_bytes) {
   fate_ = Fate::in_parts;
   tag_ = ledger_.begin_key(record_.type->logical, record_.db);
   std::size_t argc = 4;
-  if (options_.policy == OnConflict::replace) ++argc;
+  if (replaces()) ++argc;
   if (options_.knows_absolute_ttl) {
     if (record_.expire_at_ms) ++argc;
     if (record_.lru_idle_s || record_.lfu_freq) argc += 2;
@@ -285,7 +296,7 @@ bool RestoreStream::send_part(std::span<const std::byte> part) {
 
 void RestoreStream::end_restore() {
   batch_.arg_part(payload_->footer());
-  if (options_.policy == OnConflict::replace) batch_.arg("REPLACE");
+  if (replaces()) batch_.arg("REPLACE");
   if (options_.knows_absolute_ttl) {
     if (record_.expire_at_ms) batch_.arg("ABSTTL");
     if (record_.lru_idle_s) {
@@ -313,9 +324,8 @@ void RestoreStream::begin_commands() {
         batch_, batch_bytes, [this] { return on_full(); }, options_.is_older);
   }
   tag_ = ledger_.begin_key(record_.type->logical, record_.db);
-  const bool replaces = options_.policy == OnConflict::replace;
-  if (!replaces) begun_at_ = batch_.mark();
-  commands_->begin(record_, *header(), tag_, replaces);
+  if (!replaces()) begun_at_ = batch_.mark();
+  commands_->begin(record_, *header(), tag_, replaces());
 }
 
 bool RestoreStream::add_to_commands(std::span<const std::byte> part) {
@@ -366,6 +376,32 @@ bool RestoreStream::on_full() {
 /// Asks for the doubtful keys, and takes those out of the batch that are there.
 bool RestoreStream::drop_existing() {
   if (doubtful_.empty()) return true;
+  bool answered = ask_for_any();
+  const bool any = !answered || ledger_.exists(0);
+  if (answered && any) answered = ask_for_each();
+  const std::string_view exists = sent_before_ ? key_may_be_part : key_exists;
+  for (std::size_t i = doubtful_.size(); any && i-- > 0;) {
+    if (answered && !ledger_.exists(i)) continue;
+    batch_.erase(doubtful_[i].from, doubtful_[i].to);
+    ledger_.withdraw_key(doubtful_[i].tag, doubtful_[i].key, answered ? exists : way_broke);
+  }
+  doubtful_.clear();
+  return answered;
+}
+
+/// The first answer tells whether any of them may be there: mostly none is.
+bool RestoreStream::ask_for_any() {
+  ledger_.ask_exists(1);
+  if (!outlet_.ask) return true;
+  net::CommandBatch question;
+  question.begin_command(1 + doubtful_.size());
+  question.arg("EXISTS");
+  for (const Doubtful& doubtful : doubtful_) question.arg(doubtful.key);
+  question.end_command(CommandTag{.kind = CommandTag::Kind::exists}.pack(), "");
+  return outlet_.ask(std::move(question));
+}
+
+bool RestoreStream::ask_for_each() {
   ledger_.ask_exists(doubtful_.size());
   net::CommandBatch questions;
   for (std::size_t i = 0; i < doubtful_.size(); ++i) {
@@ -375,14 +411,8 @@ bool RestoreStream::drop_existing() {
     questions.end_command(CommandTag{.kind = CommandTag::Kind::exists, .number = i}.pack(),
                           doubtful_[i].key);
   }
-  const bool answered = outlet_.send(std::move(questions), false) && outlet_.settle();
-  for (std::size_t i = doubtful_.size(); i-- > 0;) {
-    if (answered && !ledger_.exists(i)) continue;
-    batch_.erase(doubtful_[i].from, doubtful_[i].to);
-    ledger_.withdraw_key(doubtful_[i].tag, doubtful_[i].key, answered ? key_exists : way_broke);
-  }
-  doubtful_.clear();
-  return answered;
+  if (outlet_.ask) return outlet_.ask(std::move(questions));
+  return outlet_.send(std::move(questions), false) && outlet_.settle();
 }
 
 void RestoreStream::refuse(std::string_view why) {

@@ -25,6 +25,9 @@ struct CommandOutlet {
   /// command, and must not overtake it.
   std::function<bool(net::CommandBatch, bool goes_on)> send;
   std::function<bool()> settle;  ///< Waits for all replies.
+  /// Sends questions, and waits for their answers whatever else is on its way. May be empty: then
+  /// they go the way of all commands, and one is about one key.
+  std::function<bool(net::CommandBatch)> ask = {};
 };
 
 /// Turns the records of a dataset into commands: RESTORE, or those that make the key.
@@ -61,7 +64,11 @@ class RestoreStream final : public StreamFacts {
   bool on_record_end(std::uint64_t offset) override;
 
   /// Sends what is left and waits for the answers. False when the way to the target is broken.
+  /// More records may follow.
   [[nodiscard]] bool finish();
+
+  /// Whether the records that come may have been sent before, by a restore that was interrupted.
+  void set_doubtful(bool doubtful) noexcept { sent_before_ = doubtful; }
 
   /// The stream ends early: sends what is complete, waits for the answers as far as that can be
   /// done, and counts a key that was begun as failed.
@@ -101,6 +108,7 @@ class RestoreStream final : public StreamFacts {
   void begin_restore(std::uint64_t value_bytes);
   void end_restore();
   [[nodiscard]] std::string ttl_ms() const;
+  [[nodiscard]] bool replaces() const noexcept;
 
   void begin_commands();
   bool add_to_commands(std::span<const std::byte> part);
@@ -109,6 +117,8 @@ class RestoreStream final : public StreamFacts {
   void doubt();
   bool on_full();
   bool drop_existing();
+  bool ask_for_any();
+  bool ask_for_each();
   bool remove_partial();
 
   void refuse(std::string_view why);
@@ -127,6 +137,7 @@ class RestoreStream final : public StreamFacts {
   std::optional<std::uint64_t> db_;        // selected, or tried
   bool db_usable_ = false;
   std::size_t next_long_value_ = 0;
+  bool sent_before_ = false;
   bool goes_on_ = false;  // a part of the current key was sent
 
   Fate fate_ = Fate::drop;

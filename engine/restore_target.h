@@ -21,6 +21,7 @@ struct ReadyTarget {
   std::uint64_t keys = 0;  ///< Over all databases, before anything was written.
   std::uint64_t bulk_bytes_max = 512ULL << 20;  ///< proto-max-bulk-len.
   std::optional<net::Topology> cluster;         ///< Of a cluster; there is no connection then.
+  std::string run_ids;                          ///< Of its primaries.
 
   /// RESTORE knows ABSTTL, IDLETIME and FREQ. True for servers that do not say who they are.
   [[nodiscard]] bool knows_absolute_ttl() const noexcept {

@@ -142,5 +142,18 @@ boost::asio::awaitable<net::Result<net::ServerInfo>> ask_server_info(
   co_return co_await net::fetch_server_info(client);
 }
 
+std::string target_note_name(const ServerLink& link) {
+  std::string name = link.connect.host + "-" + std::to_string(link.connect.port);
+  constexpr std::string_view allowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+  for (char& c : name) {
+    if (!allowed.contains(c)) c = '_';
+  }
+  if (name.front() == '.') name.front() = '_';
+  constexpr std::size_t bytes_max = 100;
+  if (name.size() > bytes_max) name.erase(0, name.size() - bytes_max);
+  return name;
+}
+
 }  // namespace engine
 }  // namespace sluice

@@ -49,4 +49,8 @@ struct ServerLink {
 [[nodiscard]] boost::asio::awaitable<net::Result<net::ServerInfo>> ask_server_info(
     boost::asio::any_io_executor executor, ServerLink link);
 
+/// The name under which notes of a server are kept in a repository (storage::TargetNote):
+/// "host-port".
+[[nodiscard]] std::string target_note_name(const ServerLink& link);
+
 }  // namespace sluice::engine

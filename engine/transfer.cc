@@ -16,7 +16,7 @@ namespace sluice::engine {
 
 Transfer::Transfer(const TransferOptions& options, const ServerAddress& address,
                    const ServerLink& link, ReadyTarget target, IoThread& io, ProgressMeter& meter,
-                   const JobContext& job)
+                   const JobContext& job, const TransferState* resumed)
     : options_(options),
       address_(address),
       link_(link),
@@ -24,25 +24,36 @@ Transfer::Transfer(const TransferOptions& options, const ServerAddress& address,
       io_(io),
       meter_(meter),
       job_(job),
-      start_ms_(unix_now_ms()),
-      written_(make_written()),
+      start_ms_(resumed != nullptr ? resumed->start_ms : unix_now_ms()),
+      was_empty_(resumed != nullptr ? resumed->written.has_value() : target_.keys == 0),
+      written_(make_written(resumed)),
       ledger_(options.on_conflict, written_.get()),
       way_(make_way()),
       stream_(stream_options(), ledger_, way_->outlet(), written_.get()),
-      convert_(rdb_format_of(target_.info), stream_, [this](const auto& loss) { on_loss(loss); }) {}
+      convert_(rdb_format_of(target_.info), stream_, [this](const auto& loss) { on_loss(loss); }) {
+  if (resumed == nullptr) return;
+  ledger_.resume(resumed->counts);
+  losses_ = resumed->counts.losses;
+  loss_count_ = resumed->counts.loss_count;
+}
 
 /// Null when it is not to be proven what was written, or cannot be.
-std::unique_ptr<WrittenDigest> Transfer::make_written() {
+std::unique_ptr<WrittenDigest> Transfer::make_written(const TransferState* resumed) {
   if (options_.verify == Proof::never) return nullptr;
-  if (target_.keys > 0) {
-    if (options_.verify == Proof::always) why_unproven_ = "the target was not empty";
+  if (!was_empty_) {
+    if (options_.verify == Proof::always) {
+      why_unproven_ = resumed != nullptr ? "what was written before the interruption is not known"
+                                         : "the target was not empty";
+    }
     return nullptr;
   }
   if (!target_.knows_absolute_ttl()) {
     why_unproven_ = "the target is too old to be told when a key expires";
     return nullptr;
   }
-  return std::make_unique<WrittenDigest>(start_ms_);
+  auto written = std::make_unique<WrittenDigest>(start_ms_);
+  if (resumed != nullptr) written->resume(*resumed->written, resumed->written_gap);
+  return written;
 }
 
 std::unique_ptr<TargetWay> Transfer::make_way() {
@@ -52,7 +63,14 @@ std::unique_ptr<TargetWay> Transfer::make_way() {
     cluster_ = way.get();
     return way;
   }
-  auto lanes = std::make_unique<TargetLanes>(io_, connect(), ledger_, lane_options(), job_.stop);
+  auto connections = connect();
+  std::unique_ptr<net::Connection> asker;
+  if (asks() && connections.size() > 1) {
+    asker = std::move(connections.front());
+    connections.erase(connections.begin());
+  }
+  auto lanes = std::make_unique<TargetLanes>(io_, std::move(connections), std::move(asker), ledger_,
+                                             lane_options(), job_.stop);
   lanes_ = lanes.get();
   return lanes;
 }
@@ -66,10 +84,17 @@ ClusterWayOptions Transfer::cluster_options() const {
           }};
 }
 
+/// Whether it is asked of most keys if they are there.
+bool Transfer::asks() const {
+  return options_.mode == RestoreMode::commands && options_.on_conflict != OnConflict::replace;
+}
+
+/// As many as are wanted, if they can be had.
 std::vector<std::unique_ptr<net::Connection>> Transfer::connect() {
   std::vector<std::unique_ptr<net::Connection>> connections;
-  if (options_.connections > 1) {
-    auto more = io_.run(log_in_more(io_.executor(), link_, options_.connections - 1), job_.stop);
+  const unsigned wanted = options_.connections + (asks() ? 1 : 0);
+  if (wanted > 1) {
+    auto more = io_.run(log_in_more(io_.executor(), link_, wanted - 1), job_.stop);
     if (more) connections = std::move(*more);
   }
   connections.push_back(std::move(target_.connection));
@@ -120,9 +145,26 @@ Error Transfer::why_ended(const Error& read) const {
   if (error.code == "cancelled") error.message = "stopped as asked";
   error.message += "; the target holds part of it";
   if (way_->broken() || error.code == "cancelled") {
-    error.message += ": run this again with --on-conflict replace to complete it";
+    error.message += fmt::format(": {}", options_.remedy);
   }
   return error;
+}
+
+TransferState Transfer::state() const {
+  TransferState state{.start_ms = start_ms_, .counts = {}, .written = {}, .written_gap = {}};
+  report(state.counts);
+  if (!written_) return state;
+  state.written = written_->windows().sums();
+  state.written_gap = written_->gap();
+  return state;
+}
+
+bool Transfer::set_doubtful(bool doubtful) {
+  if (doubtful == doubtful_) return true;
+  if (!rest()) return false;
+  doubtful_ = doubtful;
+  stream_.set_doubtful(doubtful);
+  return true;
 }
 
 void Transfer::report(RestoreResult& result) const {
@@ -152,7 +194,7 @@ void Transfer::prove(RestoreResult& result) {
 
 /// A server says OK to a key that it evicts at once, or that has expired by its own clock.
 void Transfer::note_missing(RestoreResult& result) {
-  if (target_.keys > 0) return;
+  if (!was_empty_) return;
   const auto keys = count_keys();
   if (!keys || *keys >= result.total.written) return;
   result.notes.push_back(
@@ -170,14 +212,14 @@ std::optional<std::uint64_t> Transfer::count_keys() {
   return keys ? std::optional(*keys) : std::nullopt;
 }
 
-namespace {
-
 Result<ReadyTarget> look_at(IoThread& io, const ServerLink& link, const JobContext& job) {
   if (link.cluster) return look_at_cluster(io, link, job);
   auto target = io.run(look_at_target(io.executor(), link), job.stop);
   if (target) return std::move(*target);
   return std::unexpected(from_net(target.error(), Role::target, link.display));
 }
+
+namespace {
 
 Result<void> empty(IoThread& io, const ServerLink& link, const ReadyTarget& target,
                    const JobContext& job) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/cluster_way.h"
@@ -29,8 +30,20 @@ struct TransferOptions {
   std::uint64_t bytes_per_second = 0;
   std::uint64_t inflight_bytes_max = 0;
   Proof verify = Proof::automatic;
+  /// What to do after a failure that leaves a part of the dataset in the target.
+  std::string_view remedy = "run this again with --on-conflict replace to complete it";
   /// As for RestoreStream: of the stream as it comes. Null when they are not known.
   const std::vector<LongValue>* long_values = nullptr;
+};
+
+/// How far a transfer has come: enough for another one to go on.
+struct TransferState {
+  std::int64_t start_ms = 0;  ///< When the first of them began, Unix time.
+  RestoreResult counts;       ///< As Transfer::report() gives them.
+  /// Of what was written, by windows from start_ms; none when that is not known: then it is not
+  /// proven either.
+  std::optional<DigestWindows::Sums> written;
+  std::string written_gap;  ///< Why it is not known after all; empty when it is.
 };
 
 /// The way of a dataset into a target by commands, wherever it is read from; the target is a server
@@ -49,7 +62,8 @@ struct TransferOptions {
 class Transfer {
  public:
   Transfer(const TransferOptions& options, const ServerAddress& address, const ServerLink& link,
-           ReadyTarget target, IoThread& io, ProgressMeter& meter, const JobContext& job);
+           ReadyTarget target, IoThread& io, ProgressMeter& meter, const JobContext& job,
+           const TransferState* resumed = nullptr);
 
   /// Takes the stream.
   [[nodiscard]] rdb::Handler& entry() noexcept { return convert_; }
@@ -57,6 +71,12 @@ class Transfer {
 
   /// After the last byte: waits for all answers. False when the way to the target is broken.
   [[nodiscard]] bool finish() { return stream_.finish(); }
+  /// Between records: the same. Then state() tells all that came.
+  [[nodiscard]] bool rest() { return convert_.flush() && stream_.finish(); }
+  [[nodiscard]] TransferState state() const;
+  /// Between records: whether those that come may have been sent before, by a transfer that did not
+  /// live to say so. False as of rest().
+  [[nodiscard]] bool set_doubtful(bool doubtful);
   /// The stream ended early.
   void abandon(std::string_view why) { stream_.abandon(why); }
   /// Why, `read` being what the reader of the stream says.
@@ -72,8 +92,9 @@ class Transfer {
  private:
   static constexpr std::size_t losses_max = 1000;
 
-  std::unique_ptr<WrittenDigest> make_written();
+  std::unique_ptr<WrittenDigest> make_written(const TransferState* resumed);
   std::unique_ptr<TargetWay> make_way();
+  [[nodiscard]] bool asks() const;
   std::vector<std::unique_ptr<net::Connection>> connect();
   [[nodiscard]] LaneOptions lane_options() const;
   [[nodiscard]] ClusterWayOptions cluster_options() const;
@@ -90,6 +111,7 @@ class Transfer {
   ProgressMeter& meter_;
   const JobContext& job_;
   const std::int64_t start_ms_;
+  const bool was_empty_;  // the target, before the first transfer
   std::string why_unproven_;
   std::vector<RdbLoss> losses_;
   std::uint64_t loss_count_ = 0;
@@ -100,7 +122,12 @@ class Transfer {
   std::unique_ptr<TargetWay> way_;
   RestoreStream stream_;
   ConvertStage convert_;
+  bool doubtful_ = false;
 };
+
+/// Asks a server, or all primaries of a cluster, what look_at_target() asks. Writes nothing.
+[[nodiscard]] Result<ReadyTarget> look_at(IoThread& io, const ServerLink& link,
+                                          const JobContext& job);
 
 /// Looks at the target, refuses it or empties it. Nothing else was written when this fails.
 /// `dry_run`: nothing at all is.

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "engine/digest_reader.h"
 #include "engine/digest_windows.h"
@@ -35,6 +36,12 @@ class WrittenDigest final : private rdb::DigestTermHandler {
   [[nodiscard]] Sent taken();
   void not_sent();
   void answered(const Sent& record, bool written);
+
+  /// Goes on where another one ended. Precondition: the windows have the same start.
+  void resume(const DigestWindows::Sums& sums, std::string gap) {
+    windows_.set_sums(sums);
+    gap_ = std::move(gap);
+  }
 
   [[nodiscard]] const DigestWindows& windows() const noexcept { return windows_; }
   /// Why it is not known what was written; empty when it is.

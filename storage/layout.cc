@@ -21,7 +21,7 @@ bool is_ours(const std::string& entry) {
          entry == name::tmp || entry == name::gc || entry == name::lock ||
          entry == name::mark_copy || entry == temporary_name(name::mark) ||
          entry == temporary_name(name::mark_copy) || entry == name::io_hint ||
-         entry == temporary_name(name::io_hint) || entry == name::feeds;
+         entry == temporary_name(name::io_hint) || entry == name::feeds || entry == name::restores;
 }
 
 Result<void> make_directory_at(const std::string& path) {

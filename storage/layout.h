@@ -23,6 +23,7 @@ inline constexpr std::string_view mark_copy = "FORMAT.copy";
 inline constexpr std::string_view lock = "LOCK";
 inline constexpr std::string_view io_hint = "IO";
 inline constexpr std::string_view feeds = "feeds";
+inline constexpr std::string_view restores = "restores";
 inline constexpr std::string_view packs = "packs";
 inline constexpr std::string_view instances = "instances";
 inline constexpr std::string_view tmp = "tmp";

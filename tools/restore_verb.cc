@@ -22,6 +22,7 @@ struct Options {
   TransferOptions transfer;
   std::string listen;
   bool dry_run = false;
+  bool resume = false;
   FilterOptions filter;
   ServerOptions server;
 };
@@ -36,7 +37,8 @@ int finish(const RestoreResult& result, const Globals& globals) {
 }
 
 int run(const Options& options, const Globals& globals) {
-  if (!options.dry_run && !may_flush(options.transfer)) return report(not_confirmed(), globals);
+  if (!options.dry_run && !options.resume && !may_flush(options.transfer))
+    return report(not_confirmed(), globals);
   const std::stop_token stop = stop_on_signals();
   auto address = make_address(options.target, options.server, "target");
   if (!address) return report(address.error(), globals);
@@ -45,6 +47,7 @@ int run(const Options& options, const Globals& globals) {
   RestoreOptions job;
   job.filter = *std::move(filter);
   job.dry_run = options.dry_run;
+  job.resume = options.resume;
   job.repository = globals.repository;
   job.backup = options.backup;
   job.target = std::move(*address);
@@ -79,6 +82,9 @@ Verb add_restore(CLI::App& app, const Globals& globals) {
       ->type_name("HOST[:PORT]");
   app.add_flag("--dry-run", options->dry_run,
                "Write nothing: say what would be added, replaced and skipped, and what it takes");
+  app.add_flag(
+      "--resume", options->resume,
+      "Go on with the restore into TARGET that was interrupted; the other options as then");
   add_choosing_options(app, options->filter);
   add_functions_option(app, options->filter);
   add_mapping_options(app, options->filter);

@@ -47,9 +47,9 @@ TEST(FeedState, IsKeptUnderTheAddressOfTheTarget) {
   ServerLink link;
   link.connect.host = "db1.example.org";
   link.connect.port = 6380;
-  EXPECT_EQ(feed_note_name(link), "db1.example.org-6380");
+  EXPECT_EQ(target_note_name(link), "db1.example.org-6380");
   link.connect.host = "fe80::1%eth0/..";
-  EXPECT_EQ(feed_note_name(link), "fe80__1_eth0_..-6380");
+  EXPECT_EQ(target_note_name(link), "fe80__1_eth0_..-6380");
 }
 
 TEST(FeedState, TellsWhetherATargetIsAttached) {

@@ -56,7 +56,7 @@ TEST_F(RestoreFilterTest, AccountsForEveryKeyOfABackup) {
     RestoreLedger ledger(OnConflict::refuse);
     LedgerTally tally(ledger);
     StreamFacts target;
-    RestoreFilter restore(filter, *chooser, opened->backup, target, tally);
+    RestoreFilter restore(filter, *chooser, opened->backup, target, tally, 0);
     rdb::Parser parser(restore.entry());
     ASSERT_TRUE(restore.read(*opened->repository, parser, {}, {}).has_value());
     RestoreResult result;

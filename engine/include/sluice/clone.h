@@ -8,6 +8,7 @@
 
 #include "sluice/backup.h"
 #include "sluice/job.h"
+#include "sluice/provision.h"
 #include "sluice/restore.h"
 #include "sluice/result.h"
 #include "sluice/server.h"
@@ -46,9 +47,10 @@ struct FollowResult {
 };
 
 struct CloneResult {
-  RestoreResult copy;  ///< Of the snapshot. `backup` and `instance` are empty.
+  RestoreResult copy;  ///< Of the snapshot. `backup` and `instance` are empty: it is no backup.
   BackupSource source;
   std::optional<FollowResult> followed;
+  std::optional<ProvisionedServer> provisioned;  ///< For the caller to fill in.
 };
 
 /// Copies a live server into another, without an archive between, and keeps it up to date if asked

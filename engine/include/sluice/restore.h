@@ -48,6 +48,9 @@ struct RestoreOptions {
   unsigned connections = 2;            ///< 1 to 64.
   std::uint64_t bytes_per_second = 0;  ///< Of commands; 0: as fast as it goes.
   Filter filter = {};                  ///< Which keys, and as what.
+  /// Go on with the restore into this target that was interrupted, by the note that it left in the
+  /// repository; the other options that decide what is written have to be the same.
+  bool resume = false;
   bool dry_run = false;  ///< Only find out what would happen: see RestorePlan. Writes nothing.
   /// Mode feed: "HOST[:PORT]" that the target is told to load from. Empty: the address of this
   /// machine that it is reached from, and any port that is free.
@@ -74,6 +77,15 @@ struct Ledger {
 
   [[nodiscard]] bool balanced() const noexcept {
     return read == written + filtered + skipped + expired + failed;
+  }
+  Ledger& operator+=(const Ledger& more) noexcept {
+    read += more.read;
+    written += more.written;
+    filtered += more.filtered;
+    skipped += more.skipped;
+    expired += more.expired;
+    failed += more.failed;
+    return *this;
   }
   friend bool operator==(const Ledger&, const Ledger&) = default;
 };
@@ -118,6 +130,7 @@ struct RestoreResult {
   std::uint64_t unread = 0;              ///< Keys that were not even read: not in the ledger.
   std::uint64_t runs_skipped = 0;        ///< These, in runs of keys that the filter cannot mean.
   std::uint64_t chunks_read = 0;         ///< Of the backup.
+  std::uint64_t resumed_keys = 0;        ///< Of the ledger: of the restore that was gone on with.
   std::optional<RestorePlan> plan;       ///< Of a dry run.
   std::uint64_t raw_bytes = 0;           ///< RDB bytes read.
   std::vector<RestoreFailure> failures;  ///< The first thousand.
@@ -143,6 +156,11 @@ struct RestoreResult {
 ///         happens, it is detached and its settings are as they were when this returns; should that
 ///         not be possible, `interrupted` says what will (doctor with repair, or the same again).
 ///         After a failure it is empty: nothing half-done is left that looks done.
+/// The other modes leave a note in the repository while they go on: how far they are, every 64 MiB,
+/// so that what is interrupted can be gone on with (`resume`), and that doctor knows of it. Of the
+/// keys that were sent since, it is not known whether they are there: where the policy is refuse
+/// they replace what is; where it is skip they are skipped.
+///
 /// Errors: when nothing was written: no such backup, a target that cannot be reached, lacks a
 ///         permission or holds keys ("target_not_empty"). Once keys were sent a failure is in the
 ///         result (`interrupted`), so that the counts are not lost.

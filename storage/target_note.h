@@ -12,23 +12,24 @@
 
 namespace sluice::storage {
 
-/// What is to be undone at a server, should whoever changes it not come to that: one sealed text
-/// for each server, `feeds/NAME` below the root of the repository. Opaque here. Held by one at a
-/// time.
+/// What is to be undone or gone on with at a server, should whoever changes it not come to the end:
+/// one sealed text for each server, `SHELF/NAME` below the root of the repository, the shelf being
+/// name::feeds or name::restores. Opaque here. Held by one at a time.
 ///
 /// Durability: what write() and clear() have done is on stable storage when they return.
 /// Lifetime:   `layout` outlives the note.
-class FeedNote {
+class TargetNote {
  public:
   static constexpr std::size_t name_bytes_max = 128;
 
   /// Makes the directory if it is missing. `name`: letters, digits, '-', '.' and '_', not first a
   /// '.'. Errors: bad_name; busy when somebody else holds it; the system's.
-  [[nodiscard]] static Result<FeedNote> open(const Layout& layout, const std::string& name);
-  FeedNote(FeedNote&&) noexcept = default;
-  FeedNote& operator=(FeedNote&&) = delete;
+  [[nodiscard]] static Result<TargetNote> open(const Layout& layout, std::string_view shelf,
+                                               const std::string& name);
+  TargetNote(TargetNote&&) noexcept = default;
+  TargetNote& operator=(TargetNote&&) = delete;
   /// Leaves no lock file where there is no note.
-  ~FeedNote();
+  ~TargetNote();
 
   /// As it was left; nullopt when there is none. Errors: truncated, checksum_mismatch.
   [[nodiscard]] Result<std::optional<std::string>> read() const;
@@ -37,7 +38,7 @@ class FeedNote {
   [[nodiscard]] Result<void> clear();
 
  private:
-  FeedNote(Directory directory, std::string name, FileLock lock)
+  TargetNote(Directory directory, std::string name, FileLock lock)
       : directory_(std::move(directory)), name_(std::move(name)), lock_(std::move(lock)) {}
 
   Directory directory_;
@@ -45,10 +46,12 @@ class FeedNote {
   FileLock lock_;
 };
 
-/// The names of all notes, sorted; also of those that somebody holds.
-[[nodiscard]] Result<std::vector<std::string>> list_feed_notes(const Layout& layout);
+/// The names of all notes of a shelf, sorted; also of those that somebody holds.
+[[nodiscard]] Result<std::vector<std::string>> list_target_notes(const Layout& layout,
+                                                                 std::string_view shelf);
 /// Without holding it. Nullopt when there is none.
-[[nodiscard]] Result<std::optional<std::string>> read_feed_note(const Layout& layout,
-                                                                const std::string& name);
+[[nodiscard]] Result<std::optional<std::string>> read_target_note(const Layout& layout,
+                                                                  std::string_view shelf,
+                                                                  const std::string& name);
 
 }  // namespace sluice::storage

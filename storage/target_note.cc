@@ -1,4 +1,4 @@
-#include "storage/feed_note.h"
+#include "storage/target_note.h"
 
 #include <algorithm>
 #include <chrono>
@@ -17,7 +17,7 @@ constexpr std::string_view lock_suffix = ".lock";
 bool is_name(std::string_view name) {
   constexpr std::string_view allowed =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
-  return !name.empty() && name.size() <= FeedNote::name_bytes_max && name.front() != '.' &&
+  return !name.empty() && name.size() <= TargetNote::name_bytes_max && name.front() != '.' &&
          !name.ends_with(lock_suffix) && name.find_first_not_of(allowed) == std::string_view::npos;
 }
 
@@ -32,50 +32,51 @@ Result<std::optional<std::string>> read_in(const Directory& directory, const std
   return std::string(*content);
 }
 
-Result<Directory> make_feeds(const Layout& layout) {
-  const std::string name(name::feeds);
+Result<Directory> make_shelf(const Layout& layout, std::string_view shelf) {
+  const std::string name(shelf);
   if (auto made = make_directory(layout.root(), name); !made) return std::unexpected(made.error());
   if (auto synced = sync_directory(layout.root()); !synced) return std::unexpected(synced.error());
-  return layout.directory(name::feeds);
+  return layout.directory(shelf);
 }
 
 }  // namespace
 
-Result<FeedNote> FeedNote::open(const Layout& layout, const std::string& name) {
+Result<TargetNote> TargetNote::open(const Layout& layout, std::string_view shelf,
+                                    const std::string& name) {
   if (!is_name(name)) return std::unexpected(Error{.code = Errc::bad_name, .detail = name});
-  auto directory = make_feeds(layout);
+  auto directory = make_shelf(layout, shelf);
   if (!directory) return std::unexpected(directory.error());
   while (true) {
     // A holder that was killed is gone a little later than that.
     auto lock = FileLock::acquire(*directory, lock_of(name), 300ms);
     if (!lock) return std::unexpected(lock.error());
     if (lock->is_of(*directory, lock_of(name)))
-      return FeedNote(*std::move(directory), name, *std::move(lock));
+      return TargetNote(*std::move(directory), name, *std::move(lock));
   }
 }
 
-FeedNote::~FeedNote() {
+TargetNote::~TargetNote() {
   if (!directory_.fd) return;  // moved from
   const auto there = exists(directory_, name_);
   if (there && !*there) static_cast<void>(remove_file(directory_, lock_of(name_)));
 }
 
-Result<std::optional<std::string>> FeedNote::read() const { return read_in(directory_, name_); }
+Result<std::optional<std::string>> TargetNote::read() const { return read_in(directory_, name_); }
 
-Result<void> FeedNote::write(std::string_view text) {
+Result<void> TargetNote::write(std::string_view text) {
   return replace_text(directory_, name_, seal(text));
 }
 
-Result<void> FeedNote::clear() {
+Result<void> TargetNote::clear() {
   if (auto removed = remove_file(directory_, name_); !removed) return removed;
   return sync_directory(directory_);
 }
 
-Result<std::vector<std::string>> list_feed_notes(const Layout& layout) {
-  const auto there = exists(layout.root(), std::string(name::feeds));
+Result<std::vector<std::string>> list_target_notes(const Layout& layout, std::string_view shelf) {
+  const auto there = exists(layout.root(), std::string(shelf));
   if (!there) return std::unexpected(there.error());
   if (!*there) return std::vector<std::string>();
-  const auto directory = layout.directory(name::feeds);
+  const auto directory = layout.directory(shelf);
   if (!directory) return std::unexpected(directory.error());
   auto names = list_directory(*directory);
   if (!names) return names;
@@ -83,12 +84,13 @@ Result<std::vector<std::string>> list_feed_notes(const Layout& layout) {
   return names;
 }
 
-Result<std::optional<std::string>> read_feed_note(const Layout& layout, const std::string& name) {
+Result<std::optional<std::string>> read_target_note(const Layout& layout, std::string_view shelf,
+                                                    const std::string& name) {
   if (!is_name(name)) return std::unexpected(Error{.code = Errc::bad_name, .detail = name});
-  const auto there = exists(layout.root(), std::string(name::feeds));
+  const auto there = exists(layout.root(), std::string(shelf));
   if (!there) return std::unexpected(there.error());
   if (!*there) return std::nullopt;
-  const auto directory = layout.directory(name::feeds);
+  const auto directory = layout.directory(shelf);
   if (!directory) return std::unexpected(directory.error());
   return read_in(*directory, name);
 }
