@@ -14,27 +14,31 @@ bool is_select(const net::CommandBatch& batch) {
 }  // namespace
 
 TargetLanes::TargetLanes(IoThread& io, std::vector<std::unique_ptr<net::Connection>> connections,
-                         net::ReplyHandler& handler, const LaneOptions& options,
-                         std::stop_token stop)
+                         std::unique_ptr<net::Connection> asker, net::ReplyHandler& handler,
+                         const LaneOptions& options, std::stop_token stop)
     : io_(io), stop_(std::move(stop)), pace_(options.bytes_per_second) {
   net::TargetWriterOptions writer;
   writer.inflight_bytes_max = options.inflight_bytes_max / connections.size();
   writer.silence_timeout = options.silence_timeout;
-  for (auto& connection : connections) {
-    Lane& lane = lanes_.emplace_back();
+  const auto open = [&](Lane& lane, std::unique_ptr<net::Connection> connection) {
     lane.connection = std::move(connection);
     lane.writer = std::make_unique<net::TargetWriter>(*lane.connection, handler, writer);
-  }
+  };
+  for (auto& connection : connections) open(lanes_.emplace_back(), std::move(connection));
+  if (asker) open(asker_.emplace(), std::move(asker));
 }
 
 TargetLanes::~TargetLanes() {
   for (Lane& lane : lanes_) wait(lane);
+  if (asker_) wait(*asker_);
 }
 
 CommandOutlet TargetLanes::outlet() {
-  return {.send = [this](net::CommandBatch batch,
-                         bool goes_on) { return send(std::move(batch), goes_on); },
-          .settle = [this] { return settle(); }};
+  CommandOutlet outlet{.send = [this](net::CommandBatch batch,
+                                      bool goes_on) { return send(std::move(batch), goes_on); },
+                       .settle = [this] { return settle(); }};
+  if (asker_) outlet.ask = [this](net::CommandBatch batch) { return ask(std::move(batch)); };
+  return outlet;
 }
 
 // What comes after a failure is given to the writers all the same: they tell the handler.
@@ -42,6 +46,7 @@ bool TargetLanes::send(net::CommandBatch batch, bool goes_on) {
   pace_.pass(batch.size_bytes(), stop_);
   if (is_select(batch)) {
     for (Lane& lane : lanes_) start(lane, lane.writer->write(batch));
+    if (asker_) start(*asker_, asker_->writer->write(std::move(batch)));
   } else {
     Lane& lane = lanes_[turn_];
     start(lane, lane.writer->write(std::move(batch)));
@@ -52,7 +57,16 @@ bool TargetLanes::send(net::CommandBatch batch, bool goes_on) {
 
 bool TargetLanes::settle() {
   for (Lane& lane : lanes_) start(lane, lane.writer->finish());
+  if (asker_) start(*asker_, asker_->writer->finish());
   for (Lane& lane : lanes_) wait(lane);
+  if (asker_) wait(*asker_);
+  return !broken_;
+}
+
+bool TargetLanes::ask(net::CommandBatch questions) {
+  start(*asker_, asker_->writer->write(std::move(questions)));
+  start(*asker_, asker_->writer->finish());
+  wait(*asker_);
   return !broken_;
 }
 

@@ -35,8 +35,10 @@ struct LaneOptions {
 /// Lifetime: `io` and `handler` outlive this.
 class TargetLanes final : public TargetWay {
  public:
+  /// `asker`: one more connection, for questions; may be null.
   TargetLanes(IoThread& io, std::vector<std::unique_ptr<net::Connection>> connections,
-              net::ReplyHandler& handler, const LaneOptions& options, std::stop_token stop);
+              std::unique_ptr<net::Connection> asker, net::ReplyHandler& handler,
+              const LaneOptions& options, std::stop_token stop);
   ~TargetLanes() override;
 
   [[nodiscard]] CommandOutlet outlet() override;
@@ -56,6 +58,7 @@ class TargetLanes final : public TargetWay {
 
   bool send(net::CommandBatch batch, bool goes_on);
   bool settle();
+  bool ask(net::CommandBatch questions);
   void start(Lane& lane, boost::asio::awaitable<Outcome> operation);
   void wait(Lane& lane);
 
@@ -63,6 +66,7 @@ class TargetLanes final : public TargetWay {
   std::stop_token stop_;
   Pace pace_;
   std::deque<Lane> lanes_;
+  std::optional<Lane> asker_;
   std::size_t turn_ = 0;
   std::optional<net::Error> broken_;
 };

@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "cli.h"
 #include "restore_report.h"
 #include "server_options.h"
 #include "signals.h"
+#include "sluice/catalog.h"
 #include "sluice/clone.h"
+#include "sluice/provision.h"
 #include "terminal.h"
 #include "transfer_options.h"
 
@@ -18,6 +23,8 @@ namespace {
 struct Options {
   std::string source;
   std::string target;
+  std::string provision;
+  std::string server_program;
   TransferOptions transfer;
   bool follow = false;
   bool cut_over = false;
@@ -40,56 +47,190 @@ void print(const FollowResult& followed) {
   }
 }
 
-int finish(const CloneResult& result, const Globals& globals) {
+void print(const ProvisionedServer& server) {
+  fmt::print("it is {}\n", server.uri);
+  if (server.directory.empty()) return;
+  fmt::print("its files are in {}, its password and settings in {}/server.conf\n", server.directory,
+             server.directory);
+}
+
+int finish(const CloneResult& result, const std::string& source, const Globals& globals) {
   if (globals.json) {
     fmt::print("{}\n", to_json(result));
   } else {
-    print_result(result.copy, result.source.uri);
+    print_result(result.copy, source);
     if (result.followed) print(*result.followed);
+    if (result.provisioned) print(*result.provisioned);
   }
   const int code = exit_code_of(result.copy, globals);
   const bool refused = result.followed && result.followed->error_count > 0;
   return code == exit_code::done && refused ? exit_code::incomplete : code;
 }
 
+Error bad_option(std::string message) {
+  return {.stage = Stage::usage, .code = "bad_option", .message = std::move(message)};
+}
+
+/// What is to be cloned, and how.
+class Cloning {
+ public:
+  Cloning(const Options& options, const Globals& globals, const std::atomic<bool>& told,
+          std::stop_token stop)
+      : options_(options), globals_(globals), told_(told), stop_(std::move(stop)) {}
+
+  Result<CloneResult> run() {
+    if (auto fit = check(); !fit) return std::unexpected(fit.error());
+    TerminalObserver observer(globals_.quiet);
+    const JobContext job{.observer = &observer, .stop = stop_};
+    if (auto found = find_target(job); !found) return std::unexpected(found.error());
+    auto result = is_live() ? from_server(job) : from_backup(job);
+    if (!server_) return result;
+    const bool done = result && !result->copy.interrupted;
+    if (done) {
+      result->provisioned = *std::move(server_);
+      return result;
+    }
+    const std::string left = take_back(*server_);
+    Error& error = result ? *result->copy.interrupted : result.error();
+    error.message += "; " + (left.empty() ? "the server that was started is gone" : left);
+    return result;
+  }
+
+ private:
+  [[nodiscard]] bool is_live() const { return is_server_uri(options_.source); }
+
+  [[nodiscard]] Result<void> check() const {
+    if (options_.target.empty() == options_.provision.empty()) {
+      return std::unexpected(bad_option("say where to: TARGET, or --provision, and not both"));
+    }
+    const bool follows = options_.follow || options_.cut_over;
+    if (is_live() || (!follows && !options_.provision.empty())) return {};
+    return std::unexpected(
+        bad_option(follows ? "a backup does not change: --follow needs a live source"
+                           : "SOURCE is no address of a server (redis://…): a backup goes into an "
+                             "existing server by sluice restore, into a new one by clone with "
+                             "--provision"));
+  }
+
+  Result<void> find_target(const JobContext& job) {
+    if (options_.provision.empty()) {
+      auto address = make_address(options_.target, options_.servers, "target");
+      if (!address) return std::unexpected(address.error());
+      target_ = *std::move(address);
+      return {};
+    }
+    ProvisionOptions wanted;
+    wanted.how = options_.provision;
+    wanted.program = options_.server_program;
+    if (auto described = describe(wanted); !described) return described;
+    auto server = provision(wanted, job);
+    if (!server) return std::unexpected(server.error());
+    server_ = *std::move(server);
+    target_ = server_->address;
+    return {};
+  }
+
+  Result<void> describe(ProvisionOptions& wanted) {
+    if (is_live()) {
+      auto source = source_address();
+      if (!source) return std::unexpected(source.error());
+      const auto info = describe_server(*source, {.observer = nullptr, .stop = stop_});
+      if (!info) return std::unexpected(info.error());
+      wanted.flavor = info->flavor;
+      wanted.version = info->version;
+      wanted.databases = std::max(wanted.databases, info->databases);
+      wanted.name = info->uri;
+      return {};
+    }
+    const auto found = show(globals_.repository, options_.source);
+    if (!found) return std::unexpected(found.error());
+    summary_ = found->summary;
+    wanted.flavor = summary_.source.server == "valkey" ? "valkey" : "redis";
+    wanted.version = summary_.source.version;
+    wanted.name = summary_.id;
+    wanted.keys = summary_.keys;
+    wanted.bytes = summary_.raw_bytes;
+    if (!found->databases.empty())
+      wanted.databases = std::max(wanted.databases, found->databases.rbegin()->first + 1);
+    return {};
+  }
+
+  [[nodiscard]] Result<ServerAddress> source_address() const {
+    ServerOptions from = options_.servers;
+    from.password_file = options_.source_password_file;
+    return make_address(options_.source, from, "source");
+  }
+
+  Result<CloneResult> from_server(const JobContext& job) {
+    auto source = source_address();
+    if (!source) return std::unexpected(source.error());
+    CloneOptions how;
+    how.source = *std::move(source);
+    how.target = target_;
+    how.on_conflict = policy_of(options_.transfer);
+    how.flush = options_.transfer.flush;
+    how.mode = mode_of(options_.transfer);
+    how.verify = proof_of(options_.transfer);
+    how.connections = options_.transfer.connections;
+    how.bytes_per_second = options_.transfer.rate;
+    how.follow = options_.follow || options_.cut_over;
+    how.cut_over = &told_;
+    how.pause_s_max = options_.pause_s;
+    how.reconnect_s = options_.reconnect_s;
+    return clone(how, job);
+  }
+
+  Result<CloneResult> from_backup(const JobContext& job) {
+    RestoreOptions how;
+    how.repository = globals_.repository;
+    how.backup = summary_.id;
+    how.target = target_;
+    how.mode = mode_of(options_.transfer);
+    how.verify = proof_of(options_.transfer);
+    how.connections = options_.transfer.connections;
+    how.bytes_per_second = options_.transfer.rate;
+    how.io = globals_.io_backend();
+    auto restored = restore(how, job);
+    if (!restored) return std::unexpected(restored.error());
+    CloneResult result;
+    result.copy = *std::move(restored);
+    result.source = summary_.source;
+    return result;
+  }
+
+  const Options& options_;
+  const Globals& globals_;
+  const std::atomic<bool>& told_;
+  std::stop_token stop_;
+  ServerAddress target_;
+  std::optional<ProvisionedServer> server_;  // that is the target
+  BackupSummary summary_;                    // of a backup
+};
+
 int run(const Options& options, const Globals& globals) {
   if (!may_flush(options.transfer)) return report(not_confirmed(), globals);
   const std::atomic<bool>& told = cut_over_on_signal(options.cut_over);
-  const std::stop_token stop = stop_on_signals();
-  ServerOptions from = options.servers;
-  from.password_file = options.source_password_file;
-  auto source = make_address(options.source, from, "source");
-  if (!source) return report(source.error(), globals);
-  auto target = make_address(options.target, options.servers, "target");
-  if (!target) return report(target.error(), globals);
-  CloneOptions job;
-  job.source = std::move(*source);
-  job.target = std::move(*target);
-  job.on_conflict = policy_of(options.transfer);
-  job.flush = options.transfer.flush;
-  job.mode = mode_of(options.transfer);
-  job.verify = proof_of(options.transfer);
-  job.connections = options.transfer.connections;
-  job.bytes_per_second = options.transfer.rate;
-  job.follow = options.follow || options.cut_over;
-  job.cut_over = &told;
-  job.pause_s_max = options.pause_s;
-  job.reconnect_s = options.reconnect_s;
-  Result<CloneResult> result;
-  {
-    TerminalObserver observer(globals.quiet);
-    result = clone(job, {.observer = &observer, .stop = stop});
-  }
+  const auto result = Cloning(options, globals, told, stop_on_signals()).run();
   if (!result) return report(result.error(), globals);
-  return finish(*result, globals);
+  return finish(*result, options.source, globals);
 }
 
 }  // namespace
 
 Verb add_clone(CLI::App& app, const Globals& globals) {
   auto options = std::make_shared<Options>();
-  app.add_option("SOURCE", options->source, "URI of the server to copy")->required();
-  app.add_option("TARGET", options->target, "URI of the server to copy it into")->required();
+  app.add_option("SOURCE", options->source,
+                 "URI of the server to copy; with --provision also a backup, as for restore")
+      ->required();
+  app.add_option("TARGET", options->target, "URI of the server to copy it into");
+  app.add_option("--provision", options->provision,
+                 "Copy it into a new server of this machine, with its files in DIR (default: a new "
+                 "directory here), or into one whose URI COMMAND prints")
+      ->type_name("local[:DIR]|exec:COMMAND");
+  app.add_option("--server-program", options->server_program,
+                 "What to start for --provision local (default: redis-server or valkey-server, as "
+                 "the source is)")
+      ->type_name("FILE");
   add_transfer_options(app, options->transfer, {"auto", "restore", "commands"});
   app.add_flag("--follow", options->follow,
                "Go on with what changes there, until SIGINT, or SIGUSR1, which cuts over");
