@@ -61,13 +61,13 @@ class RestoreRun {
     transfer_.report(result);
     filtered_.report(result);
     filter_.report(result);
-    if (!result.interrupted) note_.clear();
     if (!result.interrupted) transfer_.prove(result);
     if (!result.interrupted && !result.total.balanced()) {
       result.interrupted = Error{.stage = Stage::engine,
                                  .code = "ledger_gap",
                                  .message = "keys are unaccounted for; this is a fault of sluice"};
     }
+    if (!result.interrupted) note_.clear();
   }
 
  private:

@@ -5,24 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "engine/info_text.h"
+
 namespace sluice::engine {
 namespace {
 
 namespace asio = boost::asio;
-
-/// The sum of keys=N over the lines of INFO keyspace: "db0:keys=12,expires=3,avg_ttl=0".
-std::uint64_t count_keys(std::string_view keyspace) {
-  constexpr std::string_view mark = ":keys=";
-  std::uint64_t total = 0;
-  while (true) {
-    const std::size_t at = keyspace.find(mark);
-    if (at == std::string_view::npos) return total;
-    keyspace.remove_prefix(at + mark.size());
-    std::uint64_t keys = 0;
-    std::from_chars(keyspace.data(), keyspace.data() + keyspace.size(), keys);
-    total += keys;
-  }
-}
 
 net::Error refused(std::string detail) {
   return {.code = net::Errc::refused, .detail = std::move(detail)};
@@ -35,7 +23,7 @@ asio::awaitable<net::Result<std::uint64_t>> ask_keys(net::Client& client) {
   if (keyspace->is_error()) {
     co_return std::unexpected(net::refusal("INFO keyspace", keyspace->text));
   }
-  co_return count_keys(keyspace->text);
+  co_return info_keys(keyspace->text);
 }
 
 /// CONFIG GET of a number; absent when the user may not ask or the server does not know it.

@@ -34,7 +34,7 @@ asio::awaitable<Result<void>> ClusterWriter::take(const CommandBatch& batch) {
   std::string_view bytes(reinterpret_cast<const char*>(batch.bytes().data()), batch.size_bytes());
   std::size_t next = 0;  // entry
   while (!bytes.empty() && !failure_) {
-    const std::size_t taken = borders_.feed(bytes);
+    const std::size_t taken = borders_.take(std::as_bytes(std::span(bytes)));
     keep_piece(bytes.substr(0, taken));
     bytes.remove_prefix(taken);
     if (!borders_.at_border() || failure_) break;

@@ -15,7 +15,7 @@
 
 #include "net/cluster_link.h"
 #include "net/command_batch.h"
-#include "net/command_borders.h"
+#include "net/command_scanner.h"
 #include "net/held_commands.h"
 #include "net/login.h"
 #include "net/target_writer.h"
@@ -152,7 +152,7 @@ class ClusterWriter final : private LinkEvents {
   HeldCommands held_;
   std::deque<std::uint64_t> waiting_;  // numbers of what is to be sent, in order
   std::string session_;                // encoded command
-  CommandBorders borders_;             // in what is given
+  CommandScanner borders_;             // in what is given
   std::string piece_;                  // of a command that has begun, until it is long
   Repeat spooled_repeat_ = Repeat::never;
   bool map_wanted_ = false;

@@ -210,7 +210,7 @@ class Kill(cli.Case):
         self.assert_balanced(run.json)
         self.assertEqual(run.error, 'cancelled')
         self.assertEqual(run.err.count('\n'), 1, run)
-        self.assertIn('--on-conflict replace', run.err)
+        self.assertIn('--resume', run.err)
         self.assertLessEqual(run.json['written'], here.call('DBSIZE'))
         again = repository.restore('LATEST', target.uri(), '--on-conflict', 'replace')
         self.assert_balanced(self.assert_done(again))

@@ -548,7 +548,7 @@ class Targets(cli.Case):
             self.assertEqual((run.code, run.err.count('\n')), (cli.FAILED, 1), run.err)
             self.assert_balanced(run.json)
             self.assertIn(run.error, ('closed_by_peer', 'cut_short'), run)
-            self.assertIn('--on-conflict replace', run.err)
+            self.assertIn('--resume', run.err)
             self.assertLess(run.json['written'], 8192)
             self.assertGreater(run.json['failed'], 0)
             self.assertGreater(seen, 0)

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace sluice::net {
 namespace {
@@ -24,6 +27,19 @@ TEST(CommandScanner, CountsTheSameHoweverTheyAreCut) {
     const std::size_t first = scanner.scan(bytes(commands.substr(0, cut)));
     EXPECT_EQ(first + scanner.scan(bytes(commands.substr(cut))), 2u);
     EXPECT_EQ(first, cut < 14 ? 0u : cut < commands.size() ? 1u : 2u) << cut;
+  }
+}
+
+TEST(CommandScanner, FindsBordersWhereverTheInputIsCut) {
+  const std::vector<std::size_t> ends{14, commands.size()};
+  for (std::size_t cut = 1; cut <= commands.size(); ++cut) {
+    CommandScanner scanner;
+    std::vector<std::size_t> found;
+    for (std::size_t at = 0; at < commands.size();) {
+      at += scanner.take(bytes(std::string_view(commands).substr(at, cut)));
+      if (scanner.at_border()) found.push_back(at);
+    }
+    EXPECT_EQ(found, ends) << cut;
   }
 }
 
