@@ -73,7 +73,7 @@ Result<ChildOutput> run_child(const std::vector<std::string>& command,
   std::error_code failed;
   process::child child(process::exe = command.front(),
                        process::args = std::vector<std::string>(command.begin() + 1, command.end()),
-                       variables, process::std_in < process::null, process::std_out > out.get(),
+                       variables, process::std_in<process::null, process::std_out> out.get(),
                        process::extend::on_exec_setup = unblock, failed);
   if (failed) return std::unexpected(cannot_start(command.front(), failed.message()));
   while (!ends_within(child, poll_interval)) {

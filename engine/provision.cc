@@ -163,7 +163,9 @@ class LocalServer {
 
   Result<void> write_settings(const fs::path& file, std::uint16_t port,
                               const std::string& password) const {
-    const auto here = [this](std::string_view name) { return in_quotes((directory_ / name).string()); };
+    const auto here = [this](std::string_view name) {
+      return in_quotes((directory_ / name).string());
+    };
     {
       std::ofstream out(file);
       fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
@@ -196,9 +198,8 @@ class LocalServer {
       }
       std::this_thread::sleep_for(poll_interval);
     }
-    return std::unexpected(failed(
-        fmt::format("{} did not answer within {} s: {}", program, start_time_max.count(),
-                    what_it_said({}))));
+    return std::unexpected(failed(fmt::format("{} did not answer within {} s: {}", program,
+                                              start_time_max.count(), what_it_said({}))));
   }
 
   [[nodiscard]] std::optional<std::int64_t> read_pid() const {
@@ -227,9 +228,8 @@ Result<ProvisionedServer> ask_command(const ProvisionOptions& options, std::stri
                                      job.stop);
   if (!run) return std::unexpected(run.error());
   if (run->exit_code != 0) {
-    return std::unexpected(
-        failed(fmt::format("the command that was to provide a server ended with exit code {}",
-                           run->exit_code)));
+    return std::unexpected(failed(fmt::format(
+        "the command that was to provide a server ended with exit code {}", run->exit_code)));
   }
   std::string uri = run->out.substr(0, run->out.find_first_of("\r\n"));
   if (!is_server_uri(uri)) {
@@ -254,8 +254,9 @@ Result<ServerDescription> describe_server(const ServerAddress& address, const Jo
   const auto info = io.run(engine::ask_server_info(io.executor(), *link), job.stop);
   if (!info)
     return std::unexpected(engine::from_net(info.error(), engine::Role::source, link->display));
-  ServerDescription found{
-      .uri = link->display, .flavor = std::string(net::to_text(info->flavor)), .version = info->version};
+  ServerDescription found{.uri = link->display,
+                          .flavor = std::string(net::to_text(info->flavor)),
+                          .version = info->version};
   engine::TargetConsole console(io, *link);
   console.set_stop(job.stop);
   const auto config = console.call({"CONFIG", "GET", "databases"});
@@ -269,7 +270,8 @@ Result<ServerDescription> describe_server(const ServerAddress& address, const Jo
 Result<ProvisionedServer> provision(const ProvisionOptions& options, const JobContext& job) {
   const std::string_view how = options.how;
   if (how == local) return LocalServer(options, {}, job).run();
-  if (how.starts_with("local:")) return LocalServer(options, how.substr(local.size() + 1), job).run();
+  if (how.starts_with("local:"))
+    return LocalServer(options, how.substr(local.size() + 1), job).run();
   if (how.starts_with(exec)) return ask_command(options, how.substr(exec.size()), job);
   return std::unexpected(Error{.stage = Stage::usage,
                                .code = "bad_option",

@@ -15,8 +15,8 @@ namespace sluice::engine {
 /// all that was sent, and has it noted how far that is; and it leaves out what an interrupted
 /// restore has done already.
 ///
-/// What a note does not tell yet may have been sent: the records up to RestoreState::sent_end, which
-/// the transfer is told are doubtful when it goes on.
+/// What a note does not tell yet may have been sent: the records up to RestoreState::sent_end,
+/// which the transfer is told are doubtful when it goes on.
 ///
 /// Lifetime: `next` and `transfer` outlive this. Threads: one at a time.
 class RestoreCheckpoint final : public rdb::Handler {
@@ -64,9 +64,9 @@ class RestoreCheckpoint final : public rdb::Handler {
   Transfer& transfer_;
   rdb::Handler& next_;
   const std::uint64_t interval_;
-  const std::uint64_t first_record_;   // that is still to be sent
-  const std::uint64_t doubtful_end_;   // offset
-  std::uint64_t next_at_ = 0;          // offset
+  const std::uint64_t first_record_;  // that is still to be sent
+  const std::uint64_t doubtful_end_;  // offset
+  std::uint64_t next_at_ = 0;         // offset
   bool leaves_out_ = false;
 };
 

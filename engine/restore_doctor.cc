@@ -52,8 +52,8 @@ void examine_note(const DoctorOptions& options, const ServerLink& link, const Re
     findings.warn(std::string(about), to_string(cleared.error()), "see to the repository");
     return;
   }
-  findings.ok(std::string(about),
-              "it is empty; that a restore of backup " + state.backup + " was cut short is forgotten");
+  findings.ok(std::string(about), "it is empty; that a restore of backup " + state.backup +
+                                      " was cut short is forgotten");
 }
 
 }  // namespace

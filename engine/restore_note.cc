@@ -54,9 +54,10 @@ Result<void> RestoreNote::check(const OpenBackup& backup, const RestoreOptions& 
                                link_.display, left_->options));
   }
   if (options.on_conflict == OnConflict::skip && options.mode == RestoreMode::commands) {
-    return refusal("bad_option",
-                   "with --on-conflict skip and --mode commands a key that is there may be a part "
-                   "that the interrupted restore left: use --on-conflict replace, without --resume");
+    return refusal(
+        "bad_option",
+        "with --on-conflict skip and --mode commands a key that is there may be a part "
+        "that the interrupted restore left: use --on-conflict replace, without --resume");
   }
   return {};
 }
@@ -79,8 +80,10 @@ void RestoreNote::clear() {
 
 void RestoreNote::give_up(const std::string& why) {
   note_.reset();
-  meter_.notice("the repository keeps no note of how far this restore is, so that it could not be "
-                "resumed: " + why);
+  meter_.notice(
+      "the repository keeps no note of how far this restore is, so that it could not be "
+      "resumed: " +
+      why);
 }
 
 }  // namespace sluice::engine

@@ -14,8 +14,8 @@
 
 namespace sluice::engine {
 
-/// The note of a restore into one target, in the repository of the backup. One restore holds it at a
-/// time. Where it cannot be kept the restore goes on without: a notice says so.
+/// The note of a restore into one target, in the repository of the backup. One restore holds it at
+/// a time. Where it cannot be kept the restore goes on without: a notice says so.
 ///
 /// Lifetime: what it is opened with outlives it. Threads: one at a time.
 class RestoreNote {

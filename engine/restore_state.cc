@@ -147,9 +147,8 @@ RestoreResult counts_of(const json::object& root) {
                                .message = json_text(failure, "message")});
   });
   counts.failure_count = json_number(root, "failure_count");
-  for_each_in(root, "losses", [&](const json::object& loss) {
-    counts.losses.push_back(loss_of(loss));
-  });
+  for_each_in(root, "losses",
+              [&](const json::object& loss) { counts.losses.push_back(loss_of(loss)); });
   counts.loss_count = json_number(root, "loss_count");
   return counts;
 }
@@ -188,16 +187,17 @@ std::optional<RestoreState> decode_restore_state(std::string_view text) {
   const json::value value = json::parse(text, bad);
   const json::object* root = bad ? nullptr : value.if_object();
   if (root == nullptr || json_text(*root, "magic") != magic) return std::nullopt;
-  RestoreState state{.target = json_text(*root, "target"),
-                     .backup = json_text(*root, "backup"),
-                     .instance = json_text(*root, "instance"),
-                     .keys = json_number(*root, "keys"),
-                     .server = json_text(*root, "server"),
-                     .options = json_text(*root, "options"),
-                     .started_at_ms = static_cast<std::int64_t>(json_number(*root, "started_at_ms")),
-                     .records = json_number(*root, "records"),
-                     .sent_end = json_number(*root, "sent_end"),
-                     .so_far = {}};
+  RestoreState state{
+      .target = json_text(*root, "target"),
+      .backup = json_text(*root, "backup"),
+      .instance = json_text(*root, "instance"),
+      .keys = json_number(*root, "keys"),
+      .server = json_text(*root, "server"),
+      .options = json_text(*root, "options"),
+      .started_at_ms = static_cast<std::int64_t>(json_number(*root, "started_at_ms")),
+      .records = json_number(*root, "records"),
+      .sent_end = json_number(*root, "sent_end"),
+      .so_far = {}};
   state.so_far.start_ms = static_cast<std::int64_t>(json_number(*root, "sums_start_ms"));
   state.so_far.counts = counts_of(*root);
   state.so_far.written_gap = json_text(*root, "gap");

@@ -28,7 +28,8 @@ struct RestoreState {
   TransferState so_far;
 };
 
-/// Below what a storage::TargetNote takes: of failures and losses there are only the first few then.
+/// Below what a storage::TargetNote takes: of failures and losses there are only the first few
+/// then.
 [[nodiscard]] std::string encode(const RestoreState& state);
 /// Nullopt for what is no such text.
 [[nodiscard]] std::optional<RestoreState> decode_restore_state(std::string_view text);

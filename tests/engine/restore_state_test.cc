@@ -20,12 +20,18 @@ RestoreState full_state() {
                      .so_far = {}};
   state.so_far.start_ms = start_ms;
   RestoreResult& counts = state.so_far.counts;
-  counts.by_type["hash"] = {.read = 9, .written = 4, .filtered = 0, .skipped = 2, .expired = 1, .failed = 2};
+  counts.by_type["hash"] = {
+      .read = 9, .written = 4, .filtered = 0, .skipped = 2, .expired = 1, .failed = 2};
   counts.functions = 2;
   counts.functions_failed = 1;
   counts.failures = {{.db = 3, .key = "a\\x00", .message = "ERR \"no\""}};
   counts.failure_count = 5;
-  counts.losses = {{.of = "key", .db = 0, .name = "h", .type = "hash", .what = {"field_expiries"}, .message = "m"}};
+  counts.losses = {{.of = "key",
+                    .db = 0,
+                    .name = "h",
+                    .type = "hash",
+                    .what = {"field_expiries"},
+                    .message = "m"}};
   counts.loss_count = 7;
   state.so_far.written.emplace(DigestWindows::window_count);
   state.so_far.written->front() = {.sum = {.low = 1, .high = ~0ULL}, .terms = 1};

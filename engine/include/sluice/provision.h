@@ -12,8 +12,8 @@ namespace sluice {
 
 /// A live server, as whoever makes one like it has to know it.
 struct ServerDescription {
-  std::string uri;      ///< Without secrets.
-  std::string flavor;   ///< "redis", "valkey", …
+  std::string uri;     ///< Without secrets.
+  std::string flavor;  ///< "redis", "valkey", …
   std::string version;
   std::uint64_t databases = 16;
 };
@@ -21,18 +21,19 @@ struct ServerDescription {
 [[nodiscard]] Result<ServerDescription> describe_server(const ServerAddress& address,
                                                         const JobContext& job);
 
-/// What a server is wanted for: it is told to whoever provides it, and decides what is started here.
+/// What a server is wanted for: it is told to whoever provides it, and decides what is started
+/// here.
 struct ProvisionOptions {
   /// "local", "local:DIR": a server of this machine, its files in DIR, which is made and must be
   /// empty (default: a new directory sluice-clone-… here). "exec:COMMAND": what /bin/sh makes of
   /// COMMAND prints the URI of one as its first line; its environment has what stands below.
   std::string how;
-  std::string program;         ///< local: the server's program; empty: flavor-server, by PATH.
-  std::string flavor;          ///< "redis" or "valkey".     SLUICE_SERVER
-  std::string version;         ///< Of the source; or empty. SLUICE_VERSION
-  std::string name;            ///< Backup or source.        SLUICE_SOURCE
-  std::uint64_t keys = 0;      ///< 0: not known.            SLUICE_KEYS
-  std::uint64_t bytes = 0;     ///< As RDB; 0: not known.    SLUICE_BYTES
+  std::string program;           ///< local: the server's program; empty: flavor-server, by PATH.
+  std::string flavor;            ///< "redis" or "valkey".     SLUICE_SERVER
+  std::string version;           ///< Of the source; or empty. SLUICE_VERSION
+  std::string name;              ///< Backup or source.        SLUICE_SOURCE
+  std::uint64_t keys = 0;        ///< 0: not known.            SLUICE_KEYS
+  std::uint64_t bytes = 0;       ///< As RDB; 0: not known.    SLUICE_BYTES
   std::uint64_t databases = 16;  ///< At least.              SLUICE_DATABASES
 };
 
