@@ -35,12 +35,12 @@ std::size_t chain_length(std::span<const std::byte> label) noexcept {
 }  // namespace
 
 std::size_t deltas_to_keep(std::span<const std::uint32_t> stored_bytes,
-                           std::size_t deltas_max) noexcept {
+                           std::size_t count_max) noexcept {
   std::size_t keep = stored_bytes.size();
-  if (keep < deltas_max) return keep;
+  if (keep < count_max) return keep;
   std::uint64_t merged = keep > 0 ? stored_bytes[keep - 1] : 0;  // what comes is about as large
   while (keep > 0 && stored_bytes[keep - 1] <= merged) merged += stored_bytes[--keep];
-  return keep < deltas_max ? keep : 0;  // nothing to merge: all of them, then
+  return keep < count_max ? keep : 0;  // nothing to merge: all of them, then
 }
 
 void RunCounts::add(const RunCounts& other) {
