@@ -21,9 +21,10 @@ class ChosenPlace final : private FilterTally {
  public:
   /// `functions`: what is not in keys too, though keys are chosen.
   ChosenPlace(const KeyChooser& chooser, bool functions, rdb::Handler& next)
-      : filter_{.functions = functions},
-        stream_(filter_, chooser, {}, next, *this),
-        parser_(chooser.takes_all() ? next : stream_) {}
+      : stream_(filter_, chooser, {}, next, *this),
+        parser_(chooser.takes_all() ? next : stream_) {
+    filter_.functions = functions;
+  }
 
   /// As read_place(). Of a backup in canonical layout only what is needed is read.
   [[nodiscard]] Result<PlaceFacts> read(const Place& place, ProgressMeter& meter,

@@ -36,8 +36,9 @@ net::Result<rdb::Header> ask_own_version(TargetConsole& console, const net::Serv
   if (dump->type == net::Reply::Type::bulk && dump->text.size() >= footer_bytes) {
     const std::string_view footer =
         std::string_view(dump->text).substr(dump->text.size() - footer_bytes);
-    return header_of_version(static_cast<unsigned char>(footer[0]) |
-                             static_cast<unsigned char>(footer[1]) << 8U);
+    const unsigned low = static_cast<unsigned char>(footer[0]);
+    const unsigned high = static_cast<unsigned char>(footer[1]);
+    return header_of_version(low | high << 8U);
   }
   constexpr unsigned oldest_written = 6;
   return rdb_format_of(info).value_or(header_of_version(oldest_written));

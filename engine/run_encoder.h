@@ -131,9 +131,9 @@ class RunEncoder {
 };
 
 /// How many of a chain's deltas to keep when one more comes, given what they take: all of them
-/// while they are fewer than `deltas_max`; then those that are larger than all that come after them
+/// while they are fewer than `count_max`; then those that are larger than all that come after them
 /// together, so that what is merged is written again seldom. Exposed for tests.
 [[nodiscard]] std::size_t deltas_to_keep(std::span<const std::uint32_t> stored_bytes,
-                                         std::size_t deltas_max) noexcept;
+                                         std::size_t count_max) noexcept;
 
 }  // namespace sluice::engine
