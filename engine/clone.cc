@@ -69,6 +69,8 @@ class CloneRun {
                                       .connections = options_.connections,
                                       .bytes_per_second = options_.bytes_per_second,
                                       .inflight_bytes_max = options_.inflight_bytes_max,
+                                      .latency_ms_max = options_.latency_ms_max,
+                                      .watched = {source_link_},
                                       .verify = options_.follow ? Proof::never : options_.verify,
                                       .long_values = nullptr};
     engine::Transfer transfer(how, options_.target, target_link_, std::move(target), io_, meter_,

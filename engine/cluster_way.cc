@@ -18,6 +18,8 @@ net::ClusterWriterOptions ClusterWay::writer_options(const ServerLink& link) {
   writer.route = route_of;
   writer.may_replace = options_.policy != OnConflict::skip;
   writer.inflight_bytes_max = options_.inflight_bytes_max;
+  if (options_.watch != nullptr)
+    writer.inflight_bytes_max = options_.watch->inflight_bytes_max(writer.inflight_bytes_max);
   writer.spool = &spool_;
   writer.on_trouble = [this](std::string_view why) {
     const std::scoped_lock lock(mutex_);
@@ -30,6 +32,7 @@ CommandOutlet ClusterWay::outlet() {
   return {.send =
               [this](net::CommandBatch batch, bool /*goes_on*/) {
                 pace_.pass(batch.size_bytes(), stop_);
+                if (options_.watch != nullptr) options_.watch->pass(batch.size_bytes(), stop_);
                 return start(writer_.write(std::move(batch)));
               },
           .settle =
@@ -37,6 +40,11 @@ CommandOutlet ClusterWay::outlet() {
                 start(writer_.finish());
                 wait();
                 return !broken_;
+              },
+          .batch_bytes_max =
+              [this] {
+                return options_.watch == nullptr ? RestoreStream::batch_bytes
+                                                 : options_.watch->batch_bytes_max();
               }};
 }
 

@@ -11,6 +11,7 @@
 
 #include "engine/cluster_target.h"
 #include "engine/io_thread.h"
+#include "engine/latency_watch.h"
 #include "engine/pace.h"
 #include "engine/server_link.h"
 #include "engine/target_way.h"
@@ -23,6 +24,7 @@ struct ClusterWayOptions {
   OnConflict policy = OnConflict::refuse;
   std::size_t inflight_bytes_max = 0;
   std::uint64_t bytes_per_second = 0;  ///< 0: as fast as it goes.
+  LatencyWatch* watch = nullptr;       ///< Holds back what is sent; null: nobody does.
   /// Told on the job's thread what keeps the cluster from taking commands; may be empty.
   std::function<void(std::string_view)> on_trouble;
 };

@@ -38,6 +38,8 @@ class KeyCommands {
   KeyCommands(net::CommandBatch& batch, std::size_t batch_bytes, OnFull on_full,
               std::optional<bool> for_older);
 
+  void set_batch_bytes(std::size_t bytes) noexcept { batch_bytes_ = bytes; }
+
   /// `replace`: what is there under the name is deleted first.
   void begin(const rdb::RecordHeader& record, const rdb::Header& header, std::uint64_t tag,
              bool replace);

@@ -82,6 +82,7 @@ class RestoreRun {
             .connections = options.connections,
             .bytes_per_second = options.bytes_per_second,
             .inflight_bytes_max = options.inflight_bytes_max,
+            .latency_ms_max = options.latency_ms_max,
             .verify = options.verify,
             .remedy = note.is_kept() ? "run this again with --resume to go on"
                                      : "run this again with --on-conflict replace to complete it",
@@ -177,6 +178,9 @@ std::optional<Error> refuse_combination(const RestoreOptions& options,
     return refusal(
         "sentinels undo the REPLICAOF of mode feed: use --mode restore, or let them "
         "forget the master and give its own address");
+  }
+  if (options.latency_ms_max > 0) {
+    return refusal("in mode feed the target loads by itself: --mode restore has --max-latency");
   }
   return std::nullopt;
 }

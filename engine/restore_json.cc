@@ -59,6 +59,9 @@ boost::json::object json_of(const RestoreResult& result) {
   object["notes"] = json::value_from(result.notes);
   object["verified"] = result.verified ? json::value(*result.verified) : json::value(nullptr);
   object["digest"] = json_optional(result.digest);
+  object["throttled_seconds"] = result.throttled_s;
+  object["latency_ms_max"] =
+      result.latency_ms_max ? json::value(*result.latency_ms_max) : json::value(nullptr);
   object["seconds"] = result.seconds;
   object["error"] = nullptr;
   if (const auto& error = result.interrupted) {

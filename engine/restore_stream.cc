@@ -51,7 +51,7 @@ bool RestoreStream::on_aux(std::span<const std::byte> key, std::span<const std::
   batch_.arg("LOAD");
   batch_.arg(value);
   batch_.end_command(CommandTag{.kind = CommandTag::Kind::script}.pack(), "");
-  return batch_.size_bytes() < batch_bytes || flush();
+  return batch_.size_bytes() < batch_bytes_max_ || flush();
 }
 
 bool RestoreStream::on_function(std::span<const std::byte> source) {
@@ -63,7 +63,7 @@ bool RestoreStream::on_function(std::span<const std::byte> source) {
   if (replace) batch_.arg("REPLACE");
   batch_.arg(source);
   batch_.end_command(CommandTag{.kind = CommandTag::Kind::function}.pack(), library_name(source));
-  return batch_.size_bytes() < batch_bytes || flush();
+  return batch_.size_bytes() < batch_bytes_max_ || flush();
 }
 
 // A SELECT that fails must not be overtaken: the keys after it would land in another database.
@@ -231,7 +231,7 @@ bool RestoreStream::on_record_end(std::uint64_t offset) {
   }
   fate_ = Fate::drop;
   // Nothing may come between the pieces of a key.
-  return (!goes_on_ && batch_.size_bytes() < batch_bytes) || flush();
+  return (!goes_on_ && batch_.size_bytes() < batch_bytes_max_) || flush();
 }
 
 bool RestoreStream::send_kept() {
@@ -291,7 +291,7 @@ void RestoreStream::begin_restore(std::uint64_t value_bytes) {
 bool RestoreStream::send_part(std::span<const std::byte> part) {
   payload_->add(part);
   batch_.arg_part(part);
-  return batch_.size_bytes() < batch_bytes || flush(true);
+  return batch_.size_bytes() < batch_bytes_max_ || flush(true);
 }
 
 void RestoreStream::end_restore() {
@@ -321,7 +321,7 @@ void RestoreStream::begin_commands() {
   fate_ = Fate::commands;
   if (!commands_) {
     commands_ = std::make_unique<KeyCommands>(
-        batch_, batch_bytes, [this] { return on_full(); }, options_.is_older);
+        batch_, batch_bytes_max_, [this] { return on_full(); }, options_.is_older);
   }
   tag_ = ledger_.begin_key(record_.type->logical, record_.db);
   if (!replaces()) begun_at_ = batch_.mark();
@@ -438,7 +438,12 @@ bool RestoreStream::flush(bool goes_on) {
 
 bool RestoreStream::send(bool goes_on) {
   goes_on_ = goes_on;
-  return outlet_.send(batch_.split(), goes_on);
+  const bool sent = outlet_.send(batch_.split(), goes_on);
+  if (outlet_.batch_bytes_max) {
+    batch_bytes_max_ = outlet_.batch_bytes_max();
+    if (commands_) commands_->set_batch_bytes(batch_bytes_max_);
+  }
+  return sent;
 }
 
 bool RestoreStream::finish() { return flush() && outlet_.settle() && remove_partial(); }

@@ -28,6 +28,8 @@ struct CommandOutlet {
   /// Sends questions, and waits for their answers whatever else is on its way. May be empty: then
   /// they go the way of all commands, and one is about one key.
   std::function<bool(net::CommandBatch)> ask = {};
+  /// How large batches are to be from now on; may be empty: as large as RestoreStream makes them.
+  std::function<std::size_t()> batch_bytes_max = {};
 };
 
 /// Turns the records of a dataset into commands: RESTORE, or those that make the key.
@@ -40,7 +42,7 @@ struct CommandOutlet {
 /// Threads: one at a time.
 class RestoreStream final : public StreamFacts {
  public:
-  static constexpr std::size_t batch_bytes = 1 << 20;
+  static constexpr std::size_t batch_bytes = 1 << 20;  ///< Unless the outlet says otherwise.
 
   struct Options {
     OnConflict policy = OnConflict::refuse;
@@ -132,6 +134,7 @@ class RestoreStream final : public StreamFacts {
   CommandOutlet outlet_;
   WrittenDigest* written_;
   net::CommandBatch batch_;
+  std::size_t batch_bytes_max_ = batch_bytes;
   std::vector<Doubtful> doubtful_;
   std::unique_ptr<KeyCommands> commands_;  // once they are needed
   std::optional<std::uint64_t> db_;        // selected, or tried

@@ -16,7 +16,11 @@ bool is_select(const net::CommandBatch& batch) {
 TargetLanes::TargetLanes(IoThread& io, std::vector<std::unique_ptr<net::Connection>> connections,
                          std::unique_ptr<net::Connection> asker, net::ReplyHandler& handler,
                          const LaneOptions& options, std::stop_token stop)
-    : io_(io), stop_(std::move(stop)), pace_(options.bytes_per_second) {
+    : io_(io),
+      stop_(std::move(stop)),
+      inflight_bytes_max_(options.inflight_bytes_max),
+      pace_(options.bytes_per_second),
+      watch_(options.watch) {
   net::TargetWriterOptions writer;
   writer.inflight_bytes_max = options.inflight_bytes_max / connections.size();
   writer.silence_timeout = options.silence_timeout;
@@ -36,21 +40,42 @@ TargetLanes::~TargetLanes() {
 CommandOutlet TargetLanes::outlet() {
   CommandOutlet outlet{.send = [this](net::CommandBatch batch,
                                       bool goes_on) { return send(std::move(batch), goes_on); },
-                       .settle = [this] { return settle(); }};
+                       .settle = [this] { return settle(); },
+                       .batch_bytes_max =
+                           [this] {
+                             return watch_ == nullptr ? RestoreStream::batch_bytes
+                                                      : watch_->batch_bytes_max();
+                           }};
   if (asker_) outlet.ask = [this](net::CommandBatch batch) { return ask(std::move(batch)); };
   return outlet;
 }
 
+void TargetLanes::hold_back(std::uint64_t bytes) {
+  pace_.pass(bytes, stop_);
+  if (watch_ != nullptr) watch_->pass(bytes, stop_);
+}
+
+std::size_t TargetLanes::lanes_in_use() const {
+  if (watch_ == nullptr) return lanes_.size();
+  const std::size_t batches =
+      watch_->inflight_bytes_max(inflight_bytes_max_) / watch_->batch_bytes_max();
+  return std::clamp<std::size_t>(batches, 1, lanes_.size());
+}
+
 // What comes after a failure is given to the writers all the same: they tell the handler.
 bool TargetLanes::send(net::CommandBatch batch, bool goes_on) {
-  pace_.pass(batch.size_bytes(), stop_);
+  hold_back(batch.size_bytes());
   if (is_select(batch)) {
     for (Lane& lane : lanes_) start(lane, lane.writer->write(batch));
     if (asker_) start(*asker_, asker_->writer->write(std::move(batch)));
   } else {
     Lane& lane = lanes_[turn_];
+    wait(lane);
+    const std::size_t in_use = lanes_in_use();
+    if (watch_ != nullptr)
+      lane.writer->set_inflight_bytes_max(watch_->inflight_bytes_max(inflight_bytes_max_) / in_use);
     start(lane, lane.writer->write(std::move(batch)));
-    if (!goes_on) turn_ = (turn_ + 1) % lanes_.size();
+    if (!goes_on) turn_ = (turn_ + 1) % in_use;
   }
   return !broken_;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/io_thread.h"
+#include "engine/latency_watch.h"
 #include "engine/pace.h"
 #include "engine/restore_stream.h"
 #include "engine/server_link.h"
@@ -23,11 +24,14 @@ struct LaneOptions {
   std::size_t inflight_bytes_max = 0;  ///< Of all lanes together.
   std::chrono::milliseconds silence_timeout{};
   std::uint64_t bytes_per_second = 0;  ///< 0: as fast as it goes.
+  /// Holds back what is sent; null: nobody does.
+  LatencyWatch* watch = nullptr;
 };
 
 /// Several connections to one server, among which batches of commands are dealt out in turn. A
 /// batch that goes on with the key of the one before follows it on the same connection; a SELECT
-/// goes to all of them.
+/// goes to all of them. While a LatencyWatch holds back, only as many of them are used as there are
+/// batches on their way.
 ///
 /// Threads:  one at a time; the handler is called on that of `io`, also between calls.
 /// Errors:   the first of any connection, sticky. Every command gets its answer, or its handler
@@ -59,12 +63,16 @@ class TargetLanes final : public TargetWay {
   bool send(net::CommandBatch batch, bool goes_on);
   bool settle();
   bool ask(net::CommandBatch questions);
+  void hold_back(std::uint64_t bytes);
+  [[nodiscard]] std::size_t lanes_in_use() const;
   void start(Lane& lane, boost::asio::awaitable<Outcome> operation);
   void wait(Lane& lane);
 
   IoThread& io_;
   std::stop_token stop_;
+  std::size_t inflight_bytes_max_;
   Pace pace_;
+  LatencyWatch* watch_;
   std::deque<Lane> lanes_;
   std::optional<Lane> asker_;
   std::size_t turn_ = 0;

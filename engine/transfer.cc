@@ -28,6 +28,7 @@ Transfer::Transfer(const TransferOptions& options, const ServerAddress& address,
       was_empty_(resumed != nullptr ? resumed->written.has_value() : target_.keys == 0),
       written_(make_written(resumed)),
       ledger_(options.on_conflict, written_.get()),
+      watch_(make_watch()),
       way_(make_way()),
       stream_(stream_options(), ledger_, way_->outlet(), written_.get()),
       convert_(rdb_format_of(target_.info), stream_, [this](const auto& loss) { on_loss(loss); }) {
@@ -56,6 +57,18 @@ std::unique_ptr<WrittenDigest> Transfer::make_written(const TransferState* resum
   return written;
 }
 
+std::unique_ptr<LatencyWatch> Transfer::make_watch() {
+  if (options_.latency_ms_max <= 0) return nullptr;
+  std::vector<ServerLink> servers = options_.watched;
+  if (target_.cluster) {
+    for (const net::Shard& shard : target_.cluster->shards())
+      servers.push_back(link_.at(shard.primary.address));
+  } else {
+    servers.push_back(link_);
+  }
+  return std::make_unique<LatencyWatch>(std::move(servers), options_.latency_ms_max, meter_);
+}
+
 std::unique_ptr<TargetWay> Transfer::make_way() {
   if (target_.cluster) {
     auto way = std::make_unique<ClusterWay>(io_, link_, *target_.cluster, ledger_,
@@ -79,6 +92,7 @@ ClusterWayOptions Transfer::cluster_options() const {
   return {.policy = options_.on_conflict,
           .inflight_bytes_max = options_.inflight_bytes_max,
           .bytes_per_second = options_.bytes_per_second,
+          .watch = watch_.get(),
           .on_trouble = [this](std::string_view why) {
             meter_.notice(fmt::format("waiting for the cluster: {}", why));
           }};
@@ -104,7 +118,8 @@ std::vector<std::unique_ptr<net::Connection>> Transfer::connect() {
 LaneOptions Transfer::lane_options() const {
   return {.inflight_bytes_max = options_.inflight_bytes_max,
           .silence_timeout = link_.timeout,
-          .bytes_per_second = options_.bytes_per_second};
+          .bytes_per_second = options_.bytes_per_second,
+          .watch = watch_.get()};
 }
 
 RestoreStream::Options Transfer::stream_options() const {
@@ -150,6 +165,17 @@ Error Transfer::why_ended(const Error& read) const {
   return error;
 }
 
+bool Transfer::finish() {
+  const bool finished = stream_.finish();
+  if (watch_) watch_->end();
+  return finished;
+}
+
+void Transfer::abandon(std::string_view why) {
+  stream_.abandon(why);
+  if (watch_) watch_->end();
+}
+
 TransferState Transfer::state() const {
   TransferState state{.start_ms = start_ms_, .counts = {}, .written = {}, .written_gap = {}};
   report(state.counts);
@@ -172,6 +198,7 @@ void Transfer::report(RestoreResult& result) const {
   ledger_.report(result);
   result.losses = losses_;
   result.loss_count = loss_count_;
+  if (watch_) watch_->report(result);
   if (cluster_ == nullptr) return;
   for (std::string& note : notes_on(cluster_->stats(), options_.on_conflict)) {
     result.notes.push_back(std::move(note));

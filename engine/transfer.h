@@ -10,6 +10,7 @@
 #include "engine/cluster_way.h"
 #include "engine/convert_stage.h"
 #include "engine/io_thread.h"
+#include "engine/latency_watch.h"
 #include "engine/progress_meter.h"
 #include "engine/restore_ledger.h"
 #include "engine/restore_stream.h"
@@ -29,6 +30,9 @@ struct TransferOptions {
   unsigned connections = 1;
   std::uint64_t bytes_per_second = 0;
   std::uint64_t inflight_bytes_max = 0;
+  double latency_ms_max = 0;  ///< Of PINGs, 0: whatever they take; see LatencyWatch.
+  /// Servers that are watched beside the target.
+  std::vector<ServerLink> watched = {};
   Proof verify = Proof::automatic;
   /// What to do after a failure that leaves a part of the dataset in the target.
   std::string_view remedy = "run this again with --on-conflict replace to complete it";
@@ -70,7 +74,7 @@ class Transfer {
   [[nodiscard]] RestoreLedger& ledger() noexcept { return ledger_; }
 
   /// After the last byte: waits for all answers. False when the way to the target is broken.
-  [[nodiscard]] bool finish() { return stream_.finish(); }
+  [[nodiscard]] bool finish();
   /// Between records: the same. Then state() tells all that came.
   [[nodiscard]] bool rest() { return convert_.flush() && stream_.finish(); }
   [[nodiscard]] TransferState state() const;
@@ -78,7 +82,7 @@ class Transfer {
   /// live to say so. False as of rest().
   [[nodiscard]] bool set_doubtful(bool doubtful);
   /// The stream ended early.
-  void abandon(std::string_view why) { stream_.abandon(why); }
+  void abandon(std::string_view why);
   /// Why, `read` being what the reader of the stream says.
   [[nodiscard]] Error why_ended(const Error& read) const;
   /// Why finish() said false.
@@ -93,6 +97,7 @@ class Transfer {
   static constexpr std::size_t losses_max = 1000;
 
   std::unique_ptr<WrittenDigest> make_written(const TransferState* resumed);
+  std::unique_ptr<LatencyWatch> make_watch();
   std::unique_ptr<TargetWay> make_way();
   [[nodiscard]] bool asks() const;
   std::vector<std::unique_ptr<net::Connection>> connect();
@@ -117,8 +122,9 @@ class Transfer {
   std::uint64_t loss_count_ = 0;
   std::unique_ptr<WrittenDigest> written_;
   RestoreLedger ledger_;
-  ClusterWay* cluster_ = nullptr;  // that way_ is, or
-  TargetLanes* lanes_ = nullptr;   // this
+  std::unique_ptr<LatencyWatch> watch_;  // null when nothing is watched
+  ClusterWay* cluster_ = nullptr;        // that way_ is, or
+  TargetLanes* lanes_ = nullptr;         // this
   std::unique_ptr<TargetWay> way_;
   RestoreStream stream_;
   ConvertStage convert_;

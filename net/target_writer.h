@@ -66,6 +66,9 @@ class TargetWriter {
   /// cancelled and called again, and has no deadline of its own.
   [[nodiscard]] boost::asio::awaitable<Result<void>> read();
 
+  /// Another limit from the next write() on. Not while a call is in progress.
+  void set_inflight_bytes_max(std::size_t bytes) noexcept { options_.inflight_bytes_max = bytes; }
+
   /// Commands without a reply: still outstanding, or after a failure lost.
   [[nodiscard]] std::uint64_t unanswered_count() const noexcept { return unanswered_count_; }
   [[nodiscard]] std::size_t inflight_bytes() const noexcept { return inflight_bytes_; }

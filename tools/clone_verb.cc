@@ -173,6 +173,7 @@ class Cloning {
     how.verify = proof_of(options_.transfer);
     how.connections = options_.transfer.connections;
     how.bytes_per_second = options_.transfer.rate;
+    how.latency_ms_max = options_.transfer.latency_ms_max;
     how.follow = options_.follow || options_.cut_over;
     how.cut_over = &told_;
     how.pause_s_max = options_.pause_s;
@@ -189,6 +190,7 @@ class Cloning {
     how.verify = proof_of(options_.transfer);
     how.connections = options_.transfer.connections;
     how.bytes_per_second = options_.transfer.rate;
+    how.latency_ms_max = options_.transfer.latency_ms_max;
     how.io = globals_.io_backend();
     auto restored = restore(how, job);
     if (!restored) return std::unexpected(restored.error());

@@ -46,6 +46,10 @@ void print_result(const RestoreResult& result, const std::string& title) {
                human_count(result.unread), human_count(result.runs_skipped));
   }
   if (result.functions > 0) fmt::print("function libraries: {}\n", result.functions);
+  if (result.throttled_s > 0) {
+    fmt::print("held back for {}: PINGs took up to {:.1f} ms\n", human_seconds(result.throttled_s),
+               result.latency_ms_max.value_or(0));
+  }
   if (result.verified) fmt::print("verified: {}\n", *result.verified ? "yes" : "NO");
   if (result.digest) fmt::print("digest: {}\n", *result.digest);
   for (const RdbLoss& loss : result.losses) fmt::print("lost: {}\n", loss.message);

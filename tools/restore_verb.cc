@@ -57,6 +57,7 @@ int run(const Options& options, const Globals& globals) {
   job.mode = mode_of(options.transfer);
   job.connections = options.transfer.connections;
   job.bytes_per_second = options.transfer.rate;
+  job.latency_ms_max = options.transfer.latency_ms_max;
   job.listen = options.listen;
   job.io = globals.io_backend();
   Result<RestoreResult> result;

@@ -17,6 +17,10 @@ void add_transfer_options(CLI::App& app, TransferOptions& options,
       ->capture_default_str();
   app.add_option("--rate", options.rate, "Bytes a second that are sent at most, e.g. 20MB")
       ->transform(CLI::AsSizeValue(true));
+  app.add_option("--max-latency", options.latency_ms_max,
+                 "Send less while a PING takes longer than so many milliseconds")
+      ->check(CLI::Range(0.1, 60000.0))
+      ->type_name("MS");
   app.add_option("--on-conflict", options.on_conflict,
                  "When the target holds keys: refuse to start, replace or skip those that exist")
       ->check(CLI::IsMember({"refuse", "replace", "skip"}))

@@ -15,6 +15,7 @@ struct TransferOptions {
   std::string mode = "auto";
   unsigned connections = 2;
   std::uint64_t rate = 0;
+  double latency_ms_max = 0;
   std::string on_conflict = "refuse";
   bool flush = false;
   bool yes = false;

@@ -53,7 +53,8 @@ struct FakeTarget {
                   was_going_on = goes_on;
                   return !broken;
                 },
-            .settle = [this] { return !broken; }};
+            .settle = [this] { return !broken; },
+            .batch_bytes_max = [this] { return batch_bytes_max; }};
   }
 
   static bool is_question(const net::CommandBatch& batch) {
@@ -82,6 +83,7 @@ struct FakeTarget {
   RestoreLedger& ledger;
   std::string received;
   std::size_t largest_batch = 0;
+  std::size_t batch_bytes_max = RestoreStream::batch_bytes;
   std::uint64_t missing_db = ~std::uint64_t{0};
   std::set<std::string> there;
   bool was_going_on = false;
@@ -283,6 +285,25 @@ TEST(RestoreStream, InModeCommandsALongValueIsLeftAloneWhenItIsThere) {
   ASSERT_TRUE(whole.ok);
   EXPECT_EQ(whole.result.total.written, 3u);
   EXPECT_LT(whole.fake.largest_batch, std::size_t{2} << 20);
+}
+
+TEST(RestoreStream, MakesBatchesAsSmallAsItIsTold) {
+  std::string records;
+  for (int i = 0; i < 2000; ++i)
+    records += rdb_record(fmt::format("k{}", i), std::string(100, 'v'));
+  for (RestoreStream::Options given : {options(), by_commands(OnConflict::replace)}) {
+    RestoreLedger ledger(given.policy);
+    FakeTarget fake(ledger);
+    fake.batch_bytes_max = 16 << 10;
+    RestoreStream stream(given, ledger, fake.outlet());
+    rdb::Parser parser(stream);
+    ASSERT_TRUE(parser.feed(bytes(rdb_stream(records))).has_value());
+    ASSERT_TRUE(stream.finish());
+    RestoreResult result;
+    ledger.report(result);
+    EXPECT_EQ(result.total.written, 2000u);
+    EXPECT_LT(fake.largest_batch, std::size_t{17} << 10);
+  }
 }
 
 TEST(RestoreStream, InModeCommandsAValueThatCannotBeDecodedIsTakenAwayAgain) {

@@ -24,6 +24,8 @@ struct CloneOptions {
   Proof verify = Proof::automatic;            ///< Of the snapshot; not while following.
   unsigned connections = 2;
   std::uint64_t bytes_per_second = 0;  ///< Of the snapshot's commands; 0: as fast as it goes.
+  /// As for restore(), of the source too, while the snapshot is copied.
+  double latency_ms_max = 0;
   std::uint64_t inflight_bytes_max = 32ULL << 20;
 
   bool follow = false;  ///< Go on with what changes at the source, until told to end.

@@ -47,6 +47,8 @@ struct RestoreOptions {
   RestoreMode mode = RestoreMode::automatic;
   unsigned connections = 2;            ///< 1 to 64.
   std::uint64_t bytes_per_second = 0;  ///< Of commands; 0: as fast as it goes.
+  /// Less is sent while PINGs of the target take longer, in ms; 0: however long. Not in mode feed.
+  double latency_ms_max = 0;
   Filter filter = {};                  ///< Which keys, and as what.
   /// Go on with the restore into this target that was interrupted, by the note that it left in the
   /// repository; the other options that decide what is written have to be the same.
@@ -142,6 +144,9 @@ struct RestoreResult {
   /// why if it was to be.
   std::optional<bool> verified;
   std::optional<std::string> digest;  ///< Of all that the target holds, when it was read back.
+  double throttled_s = 0;             ///< For so long was nothing sent because of latency_ms_max.
+  /// The longest that PINGs took meanwhile, the median of five; null when that was not watched.
+  std::optional<double> latency_ms_max;
   double seconds = 0;
   /// Set when the restore ended early: the counts then tell how far it got.
   std::optional<Error> interrupted;
