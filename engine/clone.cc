@@ -72,6 +72,7 @@ class CloneRun {
                                       .latency_ms_max = options_.latency_ms_max,
                                       .watched = {source_link_},
                                       .verify = options_.follow ? Proof::never : options_.verify,
+                                      .is_followed = options_.follow,
                                       .long_values = nullptr};
     engine::Transfer transfer(how, options_.target, target_link_, std::move(target), io_, meter_,
                               job_);
@@ -92,9 +93,9 @@ class CloneRun {
                            " record(s) of data that modules keep outside of keys were not carried "
                            "over: RESTORE cannot");
     }
-    if (copy.interrupted) return;
-    if (!options_.follow) return transfer.prove(copy);
-    follow();
+    if (!copy.interrupted && options_.follow) follow(transfer.imports());
+    if (options_.follow) transfer.end_import(copy);
+    if (!copy.interrupted && !options_.follow) transfer.prove(copy);
   }
 
   Result<void> read_once(rdb::Parser& parser, engine::Transfer& transfer) {
@@ -132,9 +133,10 @@ class CloneRun {
     return {};
   }
 
-  void follow() {
+  void follow(bool imports) {
     FollowResult& followed = result_.followed.emplace();
-    engine::FollowRun run(*source_, source_link_, target_link_, options_, io_, meter_, job_);
+    engine::FollowRun run(*source_, source_link_, target_link_, options_, imports, io_, meter_,
+                          job_);
     if (auto ended = run.run(followed); !ended) result_.copy.interrupted = ended.error();
   }
 

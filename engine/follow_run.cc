@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/errors.h"
+#include "engine/import_mode.h"
 
 namespace sluice::engine {
 namespace {
@@ -16,12 +17,13 @@ constexpr std::uint64_t close_bytes = 4 << 20;  // so near, the rest is a matter
 }  // namespace
 
 FollowRun::FollowRun(FollowSource& source, const ServerLink& source_link,
-                     const ServerLink& target_link, const CloneOptions& options, IoThread& io,
-                     ProgressMeter& meter, const JobContext& job)
+                     const ServerLink& target_link, const CloneOptions& options, bool imports,
+                     IoThread& io, ProgressMeter& meter, const JobContext& job)
     : source_(source),
       source_link_(source_link),
       target_link_(target_link),
       options_(options),
+      imports_(imports),
       io_(io),
       meter_(meter),
       job_(job),
@@ -51,6 +53,10 @@ Result<void> FollowRun::connect() {
   auto target = io_.run(log_in(io_.executor(), target_link_), job_.stop);
   if (!target) return std::unexpected(from_net(target.error(), Role::target, target_link_.display));
   target_connection_ = std::move(*target);
+  if (imports_) {
+    const auto told = io_.run(become_import_source(*target_connection_, target_link_), job_.stop);
+    if (!told) return std::unexpected(from_net(told.error(), Role::target, target_link_.display));
+  }
   net::TargetWriterOptions writer;
   writer.inflight_bytes_max = options_.inflight_bytes_max;
   writer.silence_timeout = target_link_.timeout;

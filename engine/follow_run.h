@@ -18,13 +18,14 @@
 namespace sluice::engine {
 
 /// Applies the command stream of a source to a target, from where its snapshot ended, until told to
-/// stop or to cut over.
+/// stop or to cut over. `imports`: the target is in import-mode.
 ///
 /// Threads:  the job's. Lifetime: all that it is made of outlives it.
 class FollowRun {
  public:
   FollowRun(FollowSource& source, const ServerLink& source_link, const ServerLink& target_link,
-            const CloneOptions& options, IoThread& io, ProgressMeter& meter, const JobContext& job);
+            const CloneOptions& options, bool imports, IoThread& io, ProgressMeter& meter,
+            const JobContext& job);
 
   /// Errors: what ended it before it was told to, with the offset that was reached in `result`.
   [[nodiscard]] Result<void> run(FollowResult& result);
@@ -47,6 +48,7 @@ class FollowRun {
   const ServerLink& source_link_;
   const ServerLink& target_link_;
   const CloneOptions& options_;
+  const bool imports_;
   IoThread& io_;
   ProgressMeter& meter_;
   const JobContext& job_;

@@ -84,6 +84,7 @@ class RestoreRun {
             .inflight_bytes_max = options.inflight_bytes_max,
             .latency_ms_max = options.latency_ms_max,
             .verify = options.verify,
+            .was_cut_short = note.left().has_value(),
             .remedy = note.is_kept() ? "run this again with --resume to go on"
                                      : "run this again with --on-conflict replace to complete it",
             .long_values = converts ? nullptr : &manifest.long_values};

@@ -107,7 +107,7 @@ bool RestoreStream::on_record_begin(const rdb::RecordHeader& record) {
   key_.assign(record.key.begin(), record.key.end());
   record_.key = key_;
   record_.key_meta = {};
-  if (record.expire_at_ms && *record.expire_at_ms <= unix_now_ms()) {
+  if (!options_.sends_expired && record.expire_at_ms && *record.expire_at_ms <= unix_now_ms()) {
     ledger_.count_expired(record.type->logical);
     return true;
   }

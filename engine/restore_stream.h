@@ -48,6 +48,7 @@ class RestoreStream final : public StreamFacts {
     OnConflict policy = OnConflict::refuse;
     RestoreMode mode = RestoreMode::automatic;  ///< Not feed.
     bool knows_absolute_ttl = true;
+    bool sends_expired = false;        ///< Also keys whose time has come.
     std::uint64_t bulk_bytes_max = 0;  ///< Of the target.
     std::optional<bool> is_older;      ///< Than 7.0; none when it is not known.
     /// Of every long value, in the order of records. Null: they are not known.

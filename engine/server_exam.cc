@@ -15,8 +15,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::array<std::string_view, 3> settings{"repl-diskless-sync", "repl-timeout",
-                                                   "client-output-buffer-limit"};
+constexpr std::array<std::string_view, 4> settings{"repl-diskless-sync", "repl-timeout",
+                                                   "client-output-buffer-limit", "import-mode"};
 constexpr std::array<std::string_view, 4> commands{"psync", "replconf", "ping", "info"};
 constexpr std::uint64_t buffer_limit_min = 64U << 20;
 constexpr std::uint64_t repl_timeout_min_s = 30;
@@ -144,6 +144,12 @@ void judge_settings(const ServerExam& exam, std::uint64_t used, Findings& findin
     findings.warn("repl_timeout",
                   fmt::format("repl-timeout {}: a short stall ends the backup", timeout_s),
                   "CONFIG SET repl-timeout 60");
+  }
+  if (value("import-mode") == "yes") {
+    findings.warn("import_mode",
+                  "import-mode yes: it deletes no key whose time has come, and evicts none; a "
+                  "restore or clone that was killed leaves it so",
+                  "unless something imports there now: CONFIG SET import-mode no");
   }
   if (const auto limit = replica_limit(value("client-output-buffer-limit")))
     judge_output_buffer(*limit, used, findings);

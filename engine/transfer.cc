@@ -28,6 +28,7 @@ Transfer::Transfer(const TransferOptions& options, const ServerAddress& address,
       was_empty_(resumed != nullptr ? resumed->written.has_value() : target_.keys == 0),
       written_(make_written(resumed)),
       ledger_(options.on_conflict, written_.get()),
+      import_(io, link, target_, holds(), meter, job.stop),
       watch_(make_watch()),
       way_(make_way()),
       stream_(stream_options(), ledger_, way_->outlet(), written_.get()),
@@ -98,6 +99,11 @@ ClusterWayOptions Transfer::cluster_options() const {
           }};
 }
 
+ImportMode::Holds Transfer::holds() const {
+  if (!was_empty_) return ImportMode::Holds::others;
+  return options_.was_cut_short ? ImportMode::Holds::ours : ImportMode::Holds::nothing;
+}
+
 /// Whether it is asked of most keys if they are there.
 bool Transfer::asks() const {
   return options_.mode == RestoreMode::commands && options_.on_conflict != OnConflict::replace;
@@ -112,6 +118,11 @@ std::vector<std::unique_ptr<net::Connection>> Transfer::connect() {
     if (more) connections = std::move(*more);
   }
   connections.push_back(std::move(target_.connection));
+  if (import_.is_on()) {
+    // One that breaks here will do so again when something is sent over it.
+    for (const auto& connection : connections)
+      static_cast<void>(io_.run(become_import_source(*connection, link_), job_.stop));
+  }
   return connections;
 }
 
@@ -126,6 +137,7 @@ RestoreStream::Options Transfer::stream_options() const {
   return {.policy = options_.on_conflict,
           .mode = options_.mode,
           .knows_absolute_ttl = target_.knows_absolute_ttl(),
+          .sends_expired = options_.is_followed && import_.is_on(),
           .bulk_bytes_max = target_.bulk_bytes_max,
           .is_older = is_older(target_.info),
           .long_values = options_.long_values};
@@ -167,13 +179,19 @@ Error Transfer::why_ended(const Error& read) const {
 
 bool Transfer::finish() {
   const bool finished = stream_.finish();
-  if (watch_) watch_->end();
+  end_sending();
   return finished;
 }
 
 void Transfer::abandon(std::string_view why) {
   stream_.abandon(why);
+  end_sending();
+}
+
+/// Before the target is read back: what it evicts then is to be missed.
+void Transfer::end_sending() {
   if (watch_) watch_->end();
+  if (!options_.is_followed) import_.end();
 }
 
 TransferState Transfer::state() const {
@@ -199,10 +217,16 @@ void Transfer::report(RestoreResult& result) const {
   result.losses = losses_;
   result.loss_count = loss_count_;
   if (watch_) watch_->report(result);
+  if (!options_.is_followed) import_.report(result);
   if (cluster_ == nullptr) return;
   for (std::string& note : notes_on(cluster_->stats(), options_.on_conflict)) {
     result.notes.push_back(std::move(note));
   }
+}
+
+void Transfer::end_import(RestoreResult& result) {
+  import_.end();
+  import_.report(result);
 }
 
 void Transfer::prove(RestoreResult& result) {

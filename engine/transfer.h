@@ -9,6 +9,7 @@
 
 #include "engine/cluster_way.h"
 #include "engine/convert_stage.h"
+#include "engine/import_mode.h"
 #include "engine/io_thread.h"
 #include "engine/latency_watch.h"
 #include "engine/progress_meter.h"
@@ -34,6 +35,11 @@ struct TransferOptions {
   /// Servers that are watched beside the target.
   std::vector<ServerLink> watched = {};
   Proof verify = Proof::automatic;
+  /// The source's commands follow, which delete what expires there: where the target has an
+  /// import-mode it goes on until end_import(), and keys are sent whose time has come.
+  bool is_followed = false;
+  /// An earlier one into this target was cut short, and may have left that import-mode on.
+  bool was_cut_short = false;
   /// What to do after a failure that leaves a part of the dataset in the target.
   std::string_view remedy = "run this again with --on-conflict replace to complete it";
   /// As for RestoreStream: of the stream as it comes. Null when they are not known.
@@ -90,6 +96,10 @@ class Transfer {
 
   /// Counts, failures and losses.
   void report(RestoreResult& result) const;
+  /// Whether the target is in import-mode.
+  [[nodiscard]] bool imports() const noexcept { return import_.is_on(); }
+  /// It is followed no longer: the target is to delete keys by itself again.
+  void end_import(RestoreResult& result);
   /// Reads the target back, if that is wanted and can be done, and notes what is missing there.
   void prove(RestoreResult& result);
 
@@ -101,6 +111,8 @@ class Transfer {
   std::unique_ptr<TargetWay> make_way();
   [[nodiscard]] bool asks() const;
   std::vector<std::unique_ptr<net::Connection>> connect();
+  [[nodiscard]] ImportMode::Holds holds() const;
+  void end_sending();
   [[nodiscard]] LaneOptions lane_options() const;
   [[nodiscard]] ClusterWayOptions cluster_options() const;
   [[nodiscard]] std::optional<std::uint64_t> count_keys();
@@ -122,6 +134,7 @@ class Transfer {
   std::uint64_t loss_count_ = 0;
   std::unique_ptr<WrittenDigest> written_;
   RestoreLedger ledger_;
+  ImportMode import_;
   std::unique_ptr<LatencyWatch> watch_;  // null when nothing is watched
   ClusterWay* cluster_ = nullptr;        // that way_ is, or
   TargetLanes* lanes_ = nullptr;         // this

@@ -177,6 +177,15 @@ TEST(RestoreStream, CountsAKeyWhoseTimeHasComeAndDoesNotSendIt) {
   EXPECT_EQ(restored.commands.back().at(2), "0") << "the expiry was the other key's";
 }
 
+TEST(RestoreStream, SendsAKeyWhoseTimeHasComeWhenAFollowedSourceDeletesIt) {
+  auto given = options();
+  given.sends_expired = true;
+  const Restored restored(rdb_stream(rdb_expiry(1000) + rdb_record("k", "v")), given);
+  EXPECT_EQ(restored.result.total.expired, 0u);
+  EXPECT_EQ(restored.result.total.written, 1u);
+  EXPECT_EQ(restored.commands.back().at(2), "1000");
+}
+
 TEST(RestoreStream, DoesNotSendKeysOfADatabaseTheTargetLacks) {
   const std::string rdb = rdb_stream(std::string("\xfe\x00", 2) + rdb_record("a", "1") +
                                      "\xfe\x05" + rdb_record("b", "2") + rdb_record("c", "3"));

@@ -50,6 +50,16 @@ TEST(ServerExam, FindsNothingWrongWithAHealthyServer) {
   }
 }
 
+TEST(ServerExam, WarnsOfAnImportModeThatWasLeftOn) {
+  ServerExam exam = healthy();
+  exam.settings["import-mode"] = "no";
+  EXPECT_EQ(trouble(exam, "import_mode").text, "");
+  exam.settings["import-mode"] = "yes";
+  const Finding found = trouble(exam, "import_mode");
+  EXPECT_EQ(found.level, Finding::Level::warn);
+  EXPECT_TRUE(found.remedy.ends_with("CONFIG SET import-mode no"));
+}
+
 TEST(ServerExam, WarnsOfALimitThatDropsAReplicaEarly) {
   ServerExam exam = healthy();
   exam.settings["client-output-buffer-limit"] = "normal 0 0 0 replica 1048576 1048576 10";

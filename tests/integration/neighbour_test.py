@@ -2,7 +2,9 @@
 """Others use the servers too: what a restore or a clone does to them, and leaves behind."""
 
 import pathlib
+import signal
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -112,5 +114,222 @@ class Latency(cli.Case):
             'bad_option', '--max-latency', exit_code=cli.USAGE)
 
 
+class Import(cli.Case):
+    """Valkey's import-mode: it is on while a target is written, and never stays."""
+
+    SERVERS = ('valkey81', 'valkey91')
+
+    def filled(self, name, keys=20_000):
+        """A server with keys, some of them in lists."""
+        server = self.server(name)
+        client = self.client(server)
+        client.call('DEBUG', 'POPULATE', keys, 'key', 200)
+        client.pipeline(('RPUSH', f'list:{i}', 'a', i, 'b') for i in range(100))
+        return server
+
+    def backed_up(self, name, keys=20_000):
+        repository = self.repository()
+        self.assert_done(repository.backup(self.filled(name, keys).uri()))
+        return repository
+
+    def importing(self, client):
+        return client.config('import-mode') == 'yes'
+
+    def wait_for(self, what, seconds=30):
+        until = time.monotonic() + seconds
+        while not what():
+            self.assertLess(time.monotonic(), until, 'it did not come to it')
+            time.sleep(0.02)
+
+    def begun(self, args, client):
+        """The program, once the target is in import-mode and has keys."""
+        child = subprocess.Popen(args, env=cli.environment(), stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True)
+        self.addCleanup(child.kill)
+        self.wait_for(lambda: self.importing(client) and client.call('DBSIZE') > 0)
+        self.assertIsNone(child.poll())
+        return child
+
+    def ended(self, child):
+        out, err = child.communicate(timeout=60)
+        return cli.Run(('...',), child.returncode, out, err)
+
+    def test_it_is_on_while_a_target_is_written(self):
+        for name in self.SERVERS:
+            repository = self.backed_up(name)
+            for mode in ('restore', 'commands'):
+                with self.subTest(server=name, mode=mode):
+                    target = self.server(name)
+                    client = self.client(target)
+                    child = self.begun(repository.command(
+                        'restore', 'LATEST', target.uri(), '--mode', mode, '--rate', '2MB'), client)
+                    result = self.assert_done(self.ended(child))
+                    self.assertFalse(self.importing(client))
+                    self.assertIs(result['verified'], True)
+                    self.assertEqual(result['notes'], [])
+
+    def test_keys_expire_once_it_is_off(self):
+        for name in self.SERVERS:
+            with self.subTest(server=name):
+                source = self.filled(name)
+                there = self.client(source)
+                there.pipeline(('SET', f'soon:{i}', 'v', 'PX', 4000) for i in range(500))
+                repository = self.repository()
+                self.assert_done(repository.backup(source.uri()))
+                target = self.server(name)
+                client = self.client(target)
+                child = self.begun(repository.command('restore', 'LATEST', target.uri(), '--rate',
+                                                      '500kB'), client)
+                result = self.assert_done(self.ended(child))
+                self.assertIs(result['verified'], True)
+                self.assert_balanced(result)
+                self.wait_for(lambda: client.call('DBSIZE') == 20_100)
+
+    def test_what_does_not_fit_is_named_and_takes_no_place(self):
+        for name in self.SERVERS:
+            with self.subTest(server=name):
+                repository = self.backed_up(name, 100_000)
+                target = self.server(name, ('--maxmemory', '16mb', '--maxmemory-policy',
+                                            'allkeys-lru'))
+                result = repository.restore('LATEST', target.uri(), '--no-verify').json
+                self.assertGreater(result['failed'], 0)
+                self.assertIn('OOM', result['failures'][0]['message'])
+                # The last key is written a little above maxmemory, which is mended once it is off.
+                evicted = int(self.client(target).info('stats')['evicted_keys'])
+                self.assertLess(evicted, 100)
+
+    def test_a_target_in_use_is_left_as_it_is(self):
+        repository = self.backed_up('valkey91')
+        target = self.server('valkey91')
+        client = self.client(target)
+        client.call('SET', 'mine', 1)
+        client.call('CONFIG', 'RESETSTAT')
+        result = self.assert_done(repository.restore('LATEST', target.uri(), '--on-conflict',
+                                                     'replace'))
+        self.assertEqual(result['written'], 20_100)
+        self.assertNotIn('cmdstat_config|set', client.info('commandstats'))
+        self.assertNotIn('cmdstat_client|import-source', client.info('commandstats'))
+
+    def test_it_is_off_after_whatever_ends_it(self):
+        repository = self.backed_up('valkey91')
+        target = self.server('valkey91')
+        client = self.client(target)
+        command = repository.command('restore', 'LATEST', target.uri(), '--rate', '500kB', '--flush',
+                                     '--yes')
+        for how in (signal.SIGINT, signal.SIGTERM, 'lost'):
+            with self.subTest(how=how):
+                client.call('FLUSHALL')
+                child = self.begun(command, client)
+                if how == 'lost':
+                    client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+                else:
+                    child.send_signal(how)
+                run = self.ended(child)
+                self.assertNotEqual(run.code, cli.DONE, run)
+                self.assertFalse(self.importing(client), run)
+                self.assertIsNotNone(run.json['error'])
+
+    def test_a_target_that_dies_has_none_any_more(self):
+        repository = self.backed_up('valkey91')
+        target = self.server('valkey91')
+        client = self.client(target)
+        child = self.begun(repository.command('restore', 'LATEST', target.uri(), '--rate', '500kB'),
+                           client)
+        target.kill()
+        run = self.ended(child)
+        self.assertEqual(run.code, cli.FAILED, run)
+        self.assertTrue(any('import-mode' in note for note in run.json['notes']), run)
+
+    def test_doctor_finds_what_a_kill_leaves(self):
+        repository = self.backed_up('valkey91')
+        target = self.server('valkey91')
+        client = self.client(target)
+        child = self.begun(repository.command('restore', 'LATEST', target.uri(), '--rate', '500kB'),
+                           client)
+        child.kill()
+        child.communicate()
+        self.assertTrue(self.importing(client))
+
+        def found():
+            said = cli.sluice('doctor', '--json', target.uri()).json
+            return [each for each in said['findings'] if each['about'] == 'import_mode']
+
+        self.assertEqual([each['level'] for each in found()], ['warn'])
+        client.call(*found()[0]['remedy'].split(': ')[1].split())
+        self.assertEqual(found(), [])
+
+    def test_the_next_run_ends_what_a_kill_leaves(self):
+        repository = self.backed_up('valkey91')
+        for how in (('--resume',), ('--flush', '--yes')):
+            with self.subTest(how=how):
+                target = self.server('valkey91')
+                client = self.client(target)
+                child = self.begun(repository.command('restore', 'LATEST', target.uri(), '--rate',
+                                                      '500kB'), client)
+                child.kill()
+                child.communicate()
+                self.assertTrue(self.importing(client))
+                result = self.assert_done(repository.restore('LATEST', target.uri(), *how))
+                self.assertIs(result['verified'], True)
+                self.assertFalse(self.importing(client))
+
+    def test_one_that_was_on_stays_on(self):
+        repository = self.backed_up('valkey91')
+        target = self.server('valkey91')
+        client = self.client(target)
+        client.config('import-mode', 'yes')
+        result = self.assert_done(repository.restore('LATEST', target.uri()))
+        self.assertTrue(any('was left on' in note for note in result['notes']), result)
+        self.assertIs(result['verified'], True)
+        self.assertTrue(self.importing(client))
+
+    def test_a_user_who_may_not_goes_on_without(self):
+        repository = self.backed_up('valkey91')
+        target = self.server('valkey91')
+        client = self.client(target)
+        client.call('ACL', 'SETUSER', 'u', 'on', '>word', '~*', '+@all', '-config|set')
+        result = self.assert_done(
+            repository.restore('LATEST', target.uri().replace('://', '://u:word@')))
+        self.assertTrue(any('NOPERM' in note and 'import-mode' in note for note in result['notes']),
+                        result)
+        self.assertIs(result['verified'], True)
+        self.assertFalse(self.importing(client))
+
+    def test_a_followed_source_decides_what_expires(self):
+        """Keys whose time comes while they are copied, and which the source keeps after all."""
+        for name in self.SERVERS:
+            with self.subTest(server=name):
+                source, target = self.filled(name, 100_000), self.server(name)
+                there, here = self.client(source), self.client(target)
+                there.pipeline(('SET', f'{kind}:{i}', i, 'PX', 2500)
+                               for i in range(300) for kind in ('kept', 'counted', 'gone'))
+                child = self.begun(
+                    [cli.binary(), 'clone', '--json', '--quiet', source.uri(), target.uri(),
+                     '--follow', '--rate', '1500kB'], here)
+                there.pipeline(('PERSIST', f'kept:{i}') for i in range(300))
+                there.pipeline(('INCR', f'counted:{i}') for i in range(300))
+                there.pipeline(('PERSIST', f'counted:{i}') for i in range(300))
+                self.wait_for(lambda: there.call('DBSIZE') == 100_700)
+                there.call('SET', 'last', 1)
+                self.wait_for(lambda: here.call('EXISTS', 'last'))
+                self.assertTrue(self.importing(here))
+                child.send_signal(signal.SIGUSR1)
+                result = self.assert_done(self.ended(child))
+                self.assertTrue(result['followed']['cut_over'])
+                self.assertFalse(self.importing(here))
+                self.assertEqual(result['expired'], 0)
+                self.assertEqual(source.digest(), target.digest())
+
+    def test_a_follower_that_is_stopped_leaves_none(self):
+        source, target = self.filled('valkey91'), self.server('valkey91')
+        here = self.client(target)
+        child = self.begun([cli.binary(), 'clone', '--json', '--quiet', source.uri(), target.uri(),
+                            '--follow'], here)
+        self.wait_for(lambda: here.call('DBSIZE') == 20_100)
+        child.send_signal(signal.SIGINT)
+        self.ended(child)
+        self.assertFalse(self.importing(here))
+
+
 if __name__ == '__main__':
-    cli.main(SERVER)
+    cli.main(SERVER, *Import.SERVERS)
