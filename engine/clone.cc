@@ -4,16 +4,22 @@
 #include <memory>
 #include <utility>
 
+#include "engine/clock.h"
 #include "engine/errors.h"
 #include "engine/facts_tap.h"
+#include "engine/filter_stream.h"
 #include "engine/follow_run.h"
 #include "engine/follow_source.h"
+#include "engine/info_text.h"
 #include "engine/io_thread.h"
 #include "engine/json.h"
+#include "engine/key_chooser.h"
 #include "engine/manifest.h"
 #include "engine/place.h"
 #include "engine/progress_meter.h"
+#include "engine/restore_filter.h"
 #include "engine/restore_json.h"
+#include "engine/target_console.h"
 #include "engine/transfer.h"
 #include "rdb/parser.h"
 
@@ -23,9 +29,15 @@ namespace {
 /// One clone under way.
 class CloneRun {
  public:
-  CloneRun(const CloneOptions& options, const engine::ServerLink& source,
-           const engine::ServerLink& target, const JobContext& job)
-      : options_(options), source_link_(source), target_link_(target), job_(job), meter_(job) {}
+  CloneRun(const CloneOptions& options, const engine::KeyChooser& chooser,
+           const engine::ServerLink& source, const engine::ServerLink& target,
+           const JobContext& job)
+      : options_(options),
+        chooser_(chooser),
+        source_link_(source),
+        target_link_(target),
+        job_(job),
+        meter_(job) {}
 
   Result<CloneResult> run() {
     meter_.set_phase("connecting");
@@ -33,6 +45,7 @@ class CloneRun {
     auto info = io_.run(engine::ask_server_info(io_.executor(), source_link_), job_.stop);
     if (!info) return std::unexpected(from_source(info.error()));
     if (auto fit = refuse(*info); !fit) return std::unexpected(fit.error());
+    if (auto fit = check_databases(); !fit) return std::unexpected(fit.error());
     auto target = engine::prepare_target(io_, target_link_, options_.on_conflict, options_.flush,
                                          false, job_);
     if (!target) return std::unexpected(target.error());
@@ -63,6 +76,17 @@ class CloneRun {
                                  .message = "source and target are one server"});
   }
 
+  /// Which databases the source has matters only where some of them go elsewhere.
+  Result<void> check_databases() {
+    if (options_.filter.databases.empty()) return {};
+    engine::TargetConsole console(io_, source_link_);
+    console.set_stop(job_.stop);
+    const auto keyspace = console.info("keyspace");
+    if (!keyspace) return std::unexpected(from_source(keyspace.error()));
+    databases_ = engine::info_databases(*keyspace);
+    return engine::check_mapping(options_.filter, chooser_, databases_, options_.on_conflict);
+  }
+
   void copy(engine::ReadyTarget target) {
     const engine::TransferOptions how{.on_conflict = options_.on_conflict,
                                       .mode = options_.mode,
@@ -76,18 +100,24 @@ class CloneRun {
                                       .long_values = nullptr};
     engine::Transfer transfer(how, options_.target, target_link_, std::move(target), io_, meter_,
                               job_);
-    engine::FactsTap facts(transfer.entry());
+    engine::LedgerTally tally(transfer.ledger());
+    const std::int64_t now_ms = engine::unix_now_ms();
+    engine::FilterStream filter(options_.filter, chooser_, {.now_ms = now_ms, .saved_ms = now_ms},
+                                transfer.entry(), tally);
+    const bool filters = !options_.filter.empty();
+    engine::FactsTap facts(filters ? static_cast<rdb::Handler&>(filter) : transfer.entry());
     rdb::Parser parser(facts);
     auto read = options_.follow ? read_followed(parser, transfer) : read_once(parser, transfer);
     if (read && !transfer.finish()) read = std::unexpected(transfer.broken_or_stopped());
     RestoreResult& copy = result_.copy;
     if (!read) {
-      copy.interrupted = transfer.why_ended(read.error());
+      copy.interrupted = transfer.why_ended(filter.error().value_or(read.error()));
       transfer.abandon("the copy ended in the middle of it");
     }
     copy.raw_bytes = parser.offset();
     if (facts.header()) result_.source.rdb_version = facts.header()->version;
     transfer.report(copy);
+    engine::add_filter_notes(options_.filter, chooser_, databases_, facts.functions(), copy);
     if (facts.module_aux() > 0) {
       copy.notes.push_back(std::to_string(facts.module_aux()) +
                            " record(s) of data that modules keep outside of keys were not carried "
@@ -141,11 +171,13 @@ class CloneRun {
   }
 
   const CloneOptions& options_;
+  const engine::KeyChooser& chooser_;
   const engine::ServerLink& source_link_;
   const engine::ServerLink& target_link_;
   const JobContext& job_;
   engine::ProgressMeter meter_;
   engine::IoThread io_;
+  engine::DatabaseKeys databases_;  // of the source, if they are mapped
   std::unique_ptr<engine::FollowSource> source_;
   CloneResult result_;
 };
@@ -153,11 +185,20 @@ class CloneRun {
 }  // namespace
 
 Result<CloneResult> clone(const CloneOptions& options, const JobContext& job) {
+  if (options.follow && !options.filter.empty()) {
+    return std::unexpected(
+        Error{.stage = Stage::usage,
+              .code = "bad_option",
+              .message = "--follow applies every command of the source as it is: without a choice "
+                         "of keys, mappings or other expiries"});
+  }
+  const auto chooser = engine::KeyChooser::make(options.filter.keys);
+  if (!chooser) return std::unexpected(chooser.error());
   const auto source = engine::make_link(options.source);
   if (!source) return std::unexpected(source.error());
   const auto target = engine::make_link(options.target);
   if (!target) return std::unexpected(target.error());
-  return CloneRun(options, *source, *target, job).run();
+  return CloneRun(options, *chooser, *source, *target, job).run();
 }
 
 std::string to_json(const CloneResult& result) {

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <map>
 #include <string_view>
 
 namespace sluice::engine {
@@ -35,6 +36,20 @@ namespace sluice::engine {
     keyspace.remove_prefix(at + mark.size());
     total += info_number(keyspace);
   }
+}
+
+/// The lines of INFO keyspace by database: "db3:keys=12,expires=3,avg_ttl=0" is 12 of 3.
+[[nodiscard]] inline std::map<std::uint64_t, std::uint64_t> info_databases(
+    std::string_view keyspace) {
+  std::map<std::uint64_t, std::uint64_t> databases;
+  while (!keyspace.empty()) {
+    const std::size_t end = keyspace.find('\n');
+    const std::string_view line = keyspace.substr(0, end);
+    if (line.starts_with("db")) databases[info_number(line.substr(2))] = info_keys(line);
+    if (end == std::string_view::npos) break;
+    keyspace.remove_prefix(end + 1);
+  }
+  return databases;
 }
 
 }  // namespace sluice::engine

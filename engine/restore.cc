@@ -220,8 +220,8 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
   const auto backup = engine::open_backup(**repository, *key);
   if (!backup) return std::unexpected(backup.error());
 
-  if (auto fits =
-          engine::check_mapping(options.filter, *chooser, backup->manifest, options.on_conflict);
+  if (auto fits = engine::check_mapping(options.filter, *chooser, backup->manifest.databases,
+                                        options.on_conflict);
       !fits) {
     return std::unexpected(fits.error());
   }

@@ -48,12 +48,19 @@ void RestoreFilter::report(RestoreResult& result) const {
   result.unread = read_.unread;
   result.runs_skipped = read_.runs_skipped;
   result.chunks_read = read_.chunks_read;
-  if (!filter_.takes_functions() && backup_.manifest.functions > 0) {
-    result.notes.push_back(fmt::format(
-        "{} function librar{} not restored, since keys were chosen: --functions does",
-        backup_.manifest.functions, backup_.manifest.functions == 1 ? "y was" : "ies were"));
+  add_filter_notes(filter_, chooser_, backup_.manifest.databases, backup_.manifest.functions,
+                   result);
+}
+
+void add_filter_notes(const Filter& filter, const KeyChooser& chooser,
+                      const DatabaseKeys& databases, std::uint64_t functions,
+                      RestoreResult& result) {
+  if (!filter.takes_functions() && functions > 0) {
+    result.notes.push_back(
+        fmt::format("{} function librar{} left out, since keys were chosen: --functions takes them",
+                    functions, functions == 1 ? "y was" : "ies were"));
   }
-  if (merges_databases(filter_, chooser_, backup_.manifest) &&
+  if (merges_databases(filter, chooser, databases) &&
       result.total.failed + result.total.skipped > 0) {
     result.notes.push_back(
         "of a key that several of the databases have which go to one, the first is written; the "
@@ -61,9 +68,10 @@ void RestoreFilter::report(RestoreResult& result) const {
   }
 }
 
-bool merges_databases(const Filter& filter, const KeyChooser& chooser, const Manifest& manifest) {
+bool merges_databases(const Filter& filter, const KeyChooser& chooser,
+                      const DatabaseKeys& databases) {
   std::set<std::uint64_t> targets;
-  for (const auto& [db, keys] : manifest.databases) {
+  for (const auto& [db, keys] : databases) {
     if (keys == 0 || !chooser.takes_database(db)) continue;
     const auto mapped = filter.databases.find(db);
     if (!targets.insert(mapped == filter.databases.end() ? db : mapped->second).second) return true;
@@ -72,8 +80,8 @@ bool merges_databases(const Filter& filter, const KeyChooser& chooser, const Man
 }
 
 Result<void> check_mapping(const Filter& filter, const KeyChooser& chooser,
-                           const Manifest& manifest, OnConflict policy) {
-  if (policy != OnConflict::replace || !merges_databases(filter, chooser, manifest)) return {};
+                           const DatabaseKeys& databases, OnConflict policy) {
+  if (policy != OnConflict::replace || !merges_databases(filter, chooser, databases)) return {};
   return std::unexpected(
       Error{.stage = Stage::usage,
             .code = "bad_option",

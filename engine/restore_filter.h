@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -68,11 +69,19 @@ class RestoreFilter {
   ChosenRead read_;
 };
 
-/// Whether keys of several databases, of those that are chosen and in the backup, go to one.
+/// Databases of a source that have keys, and how many.
+using DatabaseKeys = std::map<std::uint64_t, std::uint64_t>;
+
+/// Whether keys of several databases, of those that are chosen and in the source, go to one.
 [[nodiscard]] bool merges_databases(const Filter& filter, const KeyChooser& chooser,
-                                    const Manifest& manifest);
+                                    const DatabaseKeys& databases);
 /// Refuses what could lose keys without a word. Errors: "bad_option".
 [[nodiscard]] Result<void> check_mapping(const Filter& filter, const KeyChooser& chooser,
-                                         const Manifest& manifest, OnConflict policy);
+                                         const DatabaseKeys& databases, OnConflict policy);
+/// Says what a filter does that may not be expected. The counts are in `result` already;
+/// `functions` are those of the source.
+void add_filter_notes(const Filter& filter, const KeyChooser& chooser,
+                      const DatabaseKeys& databases, std::uint64_t functions,
+                      RestoreResult& result);
 
 }  // namespace sluice::engine

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cli.h"
+#include "filter_options.h"
 #include "restore_report.h"
 #include "server_options.h"
 #include "signals.h"
@@ -32,6 +33,7 @@ struct Options {
   double reconnect_s = 60;
   ServerOptions servers;
   std::string source_password_file;
+  FilterOptions filter;
 };
 
 void print(const FollowResult& followed) {
@@ -80,6 +82,9 @@ class Cloning {
 
   Result<CloneResult> run() {
     if (auto fit = check(); !fit) return std::unexpected(fit.error());
+    auto filter = to_filter(options_.filter);
+    if (!filter) return std::unexpected(filter.error());
+    filter_ = *std::move(filter);
     TerminalObserver observer(globals_.quiet);
     const JobContext job{.observer = &observer, .stop = stop_};
     if (auto found = find_target(job); !found) return std::unexpected(found.error());
@@ -174,6 +179,7 @@ class Cloning {
     how.connections = options_.transfer.connections;
     how.bytes_per_second = options_.transfer.rate;
     how.latency_ms_max = options_.transfer.latency_ms_max;
+    how.filter = filter_;
     how.follow = options_.follow || options_.cut_over;
     how.cut_over = &told_;
     how.pause_s_max = options_.pause_s;
@@ -191,6 +197,7 @@ class Cloning {
     how.connections = options_.transfer.connections;
     how.bytes_per_second = options_.transfer.rate;
     how.latency_ms_max = options_.transfer.latency_ms_max;
+    how.filter = filter_;
     how.io = globals_.io_backend();
     auto restored = restore(how, job);
     if (!restored) return std::unexpected(restored.error());
@@ -204,6 +211,7 @@ class Cloning {
   const Globals& globals_;
   const std::atomic<bool>& told_;
   std::stop_token stop_;
+  Filter filter_;
   ServerAddress target_;
   std::optional<ProvisionedServer> server_;  // that is the target
   BackupSummary summary_;                    // of a backup
@@ -246,6 +254,9 @@ Verb add_clone(CLI::App& app, const Globals& globals) {
                  "Seconds for which a source that was lost is tried again")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
+  add_choosing_options(app, options->filter);
+  add_functions_option(app, options->filter);
+  add_mapping_options(app, options->filter);
   add_server_options(app, options->servers, "target");
   app.add_option("--source-password-file", options->source_password_file,
                  "File whose first line is the password of the source");

@@ -6,16 +6,10 @@
 namespace sluice::engine {
 namespace {
 
-Manifest with_databases(std::map<std::uint64_t, std::uint64_t> databases) {
-  Manifest manifest;
-  manifest.databases = std::move(databases);
-  return manifest;
-}
-
 TEST(RestoreFilter, SeesDatabasesThatGoToOne) {
-  const Manifest manifest = with_databases({{0, 5}, {3, 5}, {7, 0}});
+  const DatabaseKeys databases{{0, 5}, {3, 5}, {7, 0}};
   const auto merges = [&](const Filter& filter) {
-    return merges_databases(filter, *KeyChooser::make(filter.keys), manifest);
+    return merges_databases(filter, *KeyChooser::make(filter.keys), databases);
   };
   Filter filter;
   EXPECT_FALSE(merges(filter));
@@ -31,12 +25,12 @@ TEST(RestoreFilter, SeesDatabasesThatGoToOne) {
 }
 
 TEST(RestoreFilter, RefusesToReplaceAKeyOfTheBackupByAnother) {
-  const Manifest manifest = with_databases({{0, 5}, {3, 5}});
+  const DatabaseKeys databases{{0, 5}, {3, 5}};
   const Filter filter{.databases = {{3, 0}}};
   const auto chooser = KeyChooser::make({});
-  EXPECT_TRUE(check_mapping(filter, *chooser, manifest, OnConflict::refuse).has_value());
-  EXPECT_TRUE(check_mapping(filter, *chooser, manifest, OnConflict::skip).has_value());
-  const auto refused = check_mapping(filter, *chooser, manifest, OnConflict::replace);
+  EXPECT_TRUE(check_mapping(filter, *chooser, databases, OnConflict::refuse).has_value());
+  EXPECT_TRUE(check_mapping(filter, *chooser, databases, OnConflict::skip).has_value());
+  const auto refused = check_mapping(filter, *chooser, databases, OnConflict::replace);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code, "bad_option");
 }

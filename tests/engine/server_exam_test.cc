@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+
+#include "engine/info_text.h"
 
 namespace sluice::engine {
 namespace {
@@ -41,6 +44,14 @@ Finding trouble(const ServerExam& exam, std::string_view about) {
     if (finding.about == about && finding.level != Finding::Level::ok) return finding;
   }
   return {};
+}
+
+TEST(InfoText, CountsTheKeysOfEachDatabase) {
+  const std::map<std::uint64_t, std::uint64_t> databases{{0, 12}, {7, 3}, {15, 1}};
+  EXPECT_EQ(info_databases("# Keyspace\r\ndb0:keys=12,expires=3,avg_ttl=0\r\n"
+                           "db7:keys=3,expires=0\r\ndb15:keys=1,expires=0"),
+            databases);
+  EXPECT_TRUE(info_databases("# Keyspace\r\n").empty());
 }
 
 TEST(ServerExam, FindsNothingWrongWithAHealthyServer) {

@@ -197,6 +197,59 @@ class Surgery(cli.Case):
                                 '--on-conflict', 'replace')
         self.assertEqual(len(held), 400)
 
+    def cloned(self, source, target, *options, code=cli.DONE):
+        """As restored(), without a backup."""
+        run = cli.sluice('clone', '--json', source.uri(), target.uri(), '--flush', '--yes', *options)
+        result = self.assert_done(run, code)
+        self.assert_balanced(result)
+        return result, dataset(self.client(target))
+
+    def test_a_clone_takes_the_same_keys(self):
+        source, whole, repository, target = self.pair()
+        for options in (('--match', 'acct:*'), ('--no-match-regex', '[0-9]{2}'), ('--type', 'hash'),
+                        ('--db', 7), ('--slot', '0-8191', '--no-type', 'string'),
+                        ('--map-db', '7:3', '--add-prefix', 'copy:', '--db', 7), ('--ttl', 'drop')):
+            with self.subTest(options=options):
+                restored, model = self.restored(repository, target, *options)
+                cloned, held = self.cloned(source, target, *options)
+                self.assert_holds(held, model)
+                self.assertIs(cloned['verified'], True)
+                self.assertEqual(cloned['digest'], restored['digest'])
+                self.assertEqual(cloned['read'], len(whole))
+                self.assertEqual((cloned['written'], cloned['filtered']),
+                                 (len(model), len(whole) - len(model)))
+                self.assertEqual(cloned['functions'], restored['functions'])
+        result, _ = self.cloned(source, target, '--match', 'acct:*')
+        self.assertEqual(result['functions'], 0)
+        self.assertTrue(any('--functions' in note for note in result['notes']), result)
+        result, _ = self.cloned(source, target, '--match', 'acct:*', '--functions')
+        self.assertGreater(result['functions'], 0)
+
+    def test_a_clone_of_databases_that_go_to_one(self):
+        source, _, _, target = self.pair()
+        options = ('--map-db', '1:0', '--db', 0, '--db', 1)
+        run = cli.sluice('clone', '--json', source.uri(), target.uri(), '--on-conflict', 'replace',
+                         *options)
+        self.assert_refused(run, 'bad_option', 'lost', exit_code=cli.USAGE)
+        self.assertEqual(self.client(target).keyspace(), {})
+        result, _ = self.cloned(source, target, *options, code=cli.INCOMPLETE)
+        self.assertIn('BUSYKEY', result['failures'][0]['message'])
+        self.assertTrue(any('several of the databases' in note for note in result['notes']), result)
+
+    def test_what_a_clone_does_not_do(self):
+        source, target = self.server('redis70'), self.server('redis70')
+
+        def refused(code, *options):
+            self.assert_refused(cli.sluice('clone', '--json', source.uri(), target.uri(), *options),
+                                code, exit_code=cli.USAGE)
+
+        for options in (('--match', 'a*'), ('--map-db', '1:0'), ('--add-prefix', 'p:'),
+                        ('--ttl', 'drop')):
+            refused('bad_option', '--follow', *options)
+            refused('bad_option', '--cutover', *options)
+        refused('bad_option', '--slot', '99999')
+        refused('bad_option', '--ttl', 'never')
+
     def test_policies_hold_with_filters(self):
         _, whole, repository, target = self.pair()
         client = self.client(target)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sluice/backup.h"
+#include "sluice/filter.h"
 #include "sluice/job.h"
 #include "sluice/provision.h"
 #include "sluice/restore.h"
@@ -27,6 +28,7 @@ struct CloneOptions {
   /// As for restore(), of the source too, while the snapshot is copied.
   double latency_ms_max = 0;
   std::uint64_t inflight_bytes_max = 32ULL << 20;
+  Filter filter = {};  ///< Which keys, and as what; everything when following.
 
   bool follow = false;  ///< Go on with what changes at the source, until told to end.
   /// Set by the caller, at any time: pause the source's writes, apply what is left, and end.
