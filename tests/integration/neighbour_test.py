@@ -12,6 +12,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import cli  # noqa: E402
+import clusters  # noqa: E402
 import servers  # noqa: E402
 
 SERVER = 'redis70'
@@ -102,6 +103,32 @@ class Latency(cli.Case):
         self.assertIs(result['verified'], True)
         said = [line for line in run.err.splitlines() if 'PING' in line]
         self.assertEqual(len(said), 1, run)
+
+    def test_a_cluster_is_held_to_it(self):
+        with clusters.Cluster(SERVER, 3) as cluster:
+            run = self.repository.restore('LATEST', cluster.uri(), '--cluster', '--max-latency', 0.3)
+            result = self.assert_done(run)
+        self.assertGreater(result['throttled_seconds'], 0)
+        self.assertGreater(result['latency_ms_max'], 0.3)
+        self.assertEqual(result['written'], KEYS)
+        self.assertIs(result['verified'], True)
+
+    def test_a_stop_is_not_held_back(self):
+        target = self.server(SERVER)
+        client = self.client(target)
+        child = subprocess.Popen(
+            self.repository.command('restore', 'LATEST', target.uri(), *self.BUSY, '--max-latency',
+                                    0.1), env=cli.environment(), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        self.addCleanup(child.kill)
+        while client.call('DBSIZE') == 0 and child.poll() is None:
+            time.sleep(0.01)
+        time.sleep(1)
+        child.send_signal(signal.SIGINT)
+        begun = time.monotonic()
+        child.communicate(timeout=60)
+        self.assertLess(time.monotonic() - begun, 10)
+        self.assertIn(child.returncode, (cli.INTERRUPTED, cli.DONE))
 
     def test_nothing_is_held_back_without_need(self):
         result = self.assert_done(self.restore(self.server(SERVER), '--max-latency', 60_000))
