@@ -1,13 +1,13 @@
 #include "sluice/clone.h"
 
 #include <boost/json.hpp>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
-#include "engine/clock.h"
+#include "engine/clone_input.h"
 #include "engine/errors.h"
-#include "engine/facts_tap.h"
-#include "engine/filter_stream.h"
 #include "engine/follow_run.h"
 #include "engine/follow_source.h"
 #include "engine/info_text.h"
@@ -19,6 +19,7 @@
 #include "engine/progress_meter.h"
 #include "engine/restore_filter.h"
 #include "engine/restore_json.h"
+#include "engine/restore_plan.h"
 #include "engine/target_console.h"
 #include "engine/transfer.h"
 #include "rdb/parser.h"
@@ -47,13 +48,17 @@ class CloneRun {
     if (auto fit = refuse(*info); !fit) return std::unexpected(fit.error());
     if (auto fit = check_databases(); !fit) return std::unexpected(fit.error());
     auto target = engine::prepare_target(io_, target_link_, options_.on_conflict, options_.flush,
-                                         false, job_);
+                                         options_.dry_run, job_);
     if (!target) return std::unexpected(target.error());
     result_.copy.target = target_link_.display;
     result_.source.uri = source_link_.display;
     result_.source.server = net::to_text(info->flavor);
     result_.source.version = info->version;
-    copy(std::move(*target));
+    if (options_.dry_run) {
+      if (auto planned = plan(*target); !planned) return std::unexpected(planned.error());
+    } else {
+      copy(std::move(*target));
+    }
     result_.copy.seconds = meter_.seconds();
     return std::move(result_);
   }
@@ -101,38 +106,57 @@ class CloneRun {
     engine::Transfer transfer(how, options_.target, target_link_, std::move(target), io_, meter_,
                               job_);
     engine::LedgerTally tally(transfer.ledger());
-    const std::int64_t now_ms = engine::unix_now_ms();
-    engine::FilterStream filter(options_.filter, chooser_, {.now_ms = now_ms, .saved_ms = now_ms},
-                                transfer.entry(), tally);
-    const bool filters = !options_.filter.empty();
-    engine::FactsTap facts(filters ? static_cast<rdb::Handler&>(filter) : transfer.entry());
-    rdb::Parser parser(facts);
-    auto read = options_.follow ? read_followed(parser, transfer) : read_once(parser, transfer);
+    engine::CloneInput input(options_.filter, chooser_, transfer.entry(), tally);
+    const auto written = [&transfer] { return transfer.ledger().written(); };
+    auto read = options_.follow ? read_followed(input.parser(), written)
+                                : read_once(input.parser(), written);
     if (read && !transfer.finish()) read = std::unexpected(transfer.broken_or_stopped());
     RestoreResult& copy = result_.copy;
     if (!read) {
-      copy.interrupted = transfer.why_ended(filter.error().value_or(read.error()));
+      copy.interrupted = transfer.why_ended(input.why_stopped(read.error()));
       transfer.abandon("the copy ended in the middle of it");
     }
-    copy.raw_bytes = parser.offset();
-    if (facts.header()) result_.source.rdb_version = facts.header()->version;
     transfer.report(copy);
-    engine::add_filter_notes(options_.filter, chooser_, databases_, facts.functions(), copy);
-    if (facts.module_aux() > 0) {
-      copy.notes.push_back(std::to_string(facts.module_aux()) +
-                           " record(s) of data that modules keep outside of keys were not carried "
-                           "over: RESTORE cannot");
-    }
+    report(input);
     if (!copy.interrupted && options_.follow) follow(transfer.imports());
     if (options_.follow) transfer.end_import(copy);
     if (!copy.interrupted && !options_.follow) transfer.prove(copy);
   }
 
-  Result<void> read_once(rdb::Parser& parser, engine::Transfer& transfer) {
+  Result<void> plan(const engine::ReadyTarget& target) {
+    engine::PlanRun plan(
+        {.on_conflict = options_.on_conflict,
+         .mode = options_.mode,
+         .flush = options_.flush,
+         .merges = engine::merges_databases(options_.filter, chooser_, databases_)},
+        target_link_, target, io_, job_);
+    engine::CloneInput input(options_.filter, chooser_, plan.entry(), plan.tally());
+    auto read = read_once(input.parser(), [&plan] { return plan.planned(); });
+    if (!read) read = std::unexpected(input.why_stopped(read.error()));
+    auto done = plan.finish(std::move(read), result_.copy);
+    if (done) report(input);
+    return done;
+  }
+
+  /// What is of the source rather than of the target.
+  void report(const engine::CloneInput& input) {
+    RestoreResult& copy = result_.copy;
+    const engine::StreamFacts& facts = input.facts();
+    copy.raw_bytes = input.parser().offset();
+    if (facts.header()) result_.source.rdb_version = facts.header()->version;
+    engine::add_filter_notes(options_.filter, chooser_, databases_, facts.functions(), copy);
+    if (facts.module_aux() == 0) return;
+    copy.notes.push_back(std::to_string(facts.module_aux()) +
+                         " record(s) of data that modules keep outside of keys were not carried "
+                         "over: RESTORE cannot");
+  }
+
+  /// `keys`: how many are done.
+  Result<void> read_once(rdb::Parser& parser, const std::function<std::uint64_t()>& keys) {
     const Place place{
         .name = options_.source.uri, .server = options_.source, .repository = {}, .io = {}};
     const auto facts = engine::read_place(place, parser, meter_, job_, [&]() -> Result<void> {
-      meter_.update(parser.offset(), transfer.ledger().written());
+      meter_.update(parser.offset(), keys());
       return {};
     });
     if (!facts) return std::unexpected(facts.error());
@@ -141,7 +165,7 @@ class CloneRun {
     return {};
   }
 
-  Result<void> read_followed(rdb::Parser& parser, engine::Transfer& transfer) {
+  Result<void> read_followed(rdb::Parser& parser, const std::function<std::uint64_t()>& keys) {
     const auto reconnect_wait =
         std::chrono::milliseconds(static_cast<std::int64_t>(options_.reconnect_s * 1000));
     source_ = std::make_unique<engine::FollowSource>(io_, source_link_, reconnect_wait);
@@ -153,7 +177,7 @@ class CloneRun {
           if (!fed) return std::unexpected(engine::from_rdb(fed.error(), what));
           return {};
         },
-        [&] { meter_.update(parser.offset(), transfer.ledger().written()); }, job_.stop);
+        [&] { meter_.update(parser.offset(), keys()); }, job_.stop);
     if (!read) return read;
     if (auto ended = parser.finish(); !ended) {
       return std::unexpected(engine::from_rdb(ended.error(), what));
@@ -182,16 +206,28 @@ class CloneRun {
   CloneResult result_;
 };
 
+/// What cannot be had together.
+std::optional<Error> refuse_combination(const CloneOptions& options) {
+  const auto refusal = [](std::string message) {
+    return Error{.stage = Stage::usage, .code = "bad_option", .message = std::move(message)};
+  };
+  if (options.follow && !options.filter.empty()) {
+    return refusal(
+        "--follow applies every command of the source as it is: without a choice of keys, mappings "
+        "or other expiries");
+  }
+  if (!options.dry_run) return std::nullopt;
+  if (options.follow) return refusal("--dry-run looks at what is there now: leave --follow out");
+  if (options.target.cluster) {
+    return refusal("--dry-run asks one server, not a cluster: leave --dry-run or --cluster out");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<CloneResult> clone(const CloneOptions& options, const JobContext& job) {
-  if (options.follow && !options.filter.empty()) {
-    return std::unexpected(
-        Error{.stage = Stage::usage,
-              .code = "bad_option",
-              .message = "--follow applies every command of the source as it is: without a choice "
-                         "of keys, mappings or other expiries"});
-  }
+  if (auto refused = refuse_combination(options)) return std::unexpected(*refused);
   const auto chooser = engine::KeyChooser::make(options.filter.keys);
   if (!chooser) return std::unexpected(chooser.error());
   const auto source = engine::make_link(options.source);

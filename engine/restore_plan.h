@@ -1,21 +1,21 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
+#include <string_view>
 #include <vector>
 
+#include "engine/convert_stage.h"
+#include "engine/filter_stream.h"
 #include "engine/io_thread.h"
 #include "engine/key_chooser.h"
 #include "engine/plan_ledger.h"
+#include "engine/plan_stream.h"
 #include "engine/progress_meter.h"
 #include "engine/repository_access.h"
 #include "engine/restore_target.h"
 #include "engine/server_link.h"
-#include "engine/stream_facts.h"
-#include "engine/value_measure.h"
-#include "net/command_batch.h"
-#include "rdb/value_reader.h"
+#include "net/target_writer.h"
 #include "sluice/job.h"
 #include "sluice/restore.h"
 #include "sluice/result.h"
@@ -23,58 +23,62 @@
 
 namespace sluice::engine {
 
-/// Measures the records of a backup, and asks a target which of the keys it has. Sends SELECT and
-/// EXISTS, nothing else.
+struct PlanOptions {
+  OnConflict on_conflict = OnConflict::refuse;
+  RestoreMode mode = RestoreMode::automatic;
+  bool flush = false;   ///< The target would be emptied first.
+  bool merges = false;  ///< Several databases go to one.
+};
+
+/// A dry run, wherever the dataset is read from: what a Transfer would do to a target, which is
+/// asked and not written.
 ///
-/// Memory:  a ValueReader's, and one batch of questions.
-/// Threads: one at a time.
-class PlanStream final : public StreamFacts {
+///     PlanRun plan(options, link, target, io, job);
+///     rdb::Parser parser(plan.entry());
+///     … parse …
+///     auto done = plan.finish(read, result);
+///
+/// `target` was looked at; its keys are those that would be found.
+/// Threads: the job's; the I/O thread's within. Lifetime: all that it is made of outlives it.
+class PlanRun {
  public:
-  static constexpr std::size_t batch_bytes = 256 << 10;
+  PlanRun(const PlanOptions& options, const ServerLink& link, const ReadyTarget& target,
+          IoThread& io, const JobContext& job);
 
-  struct Target {
-    bool is_empty = false;             ///< Or will be: it need not be asked.
-    std::uint64_t bulk_bytes_max = 0;  ///< Of a RESTORE that cannot be anything else.
-    MemoryModel model;
-  };
-  /// The way to the target. Both block; false means that it is broken.
-  struct Outlet {
-    std::function<bool(net::CommandBatch)> send;
-    std::function<bool()> settle;
-  };
+  /// Takes the stream.
+  [[nodiscard]] rdb::Handler& entry() noexcept { return convert_; }
+  [[nodiscard]] FilterTally& tally() noexcept { return ledger_; }
+  /// Keys that would be written, so far.
+  [[nodiscard]] std::uint64_t planned() const { return ledger_.planned(); }
 
-  PlanStream(Target target, std::int64_t now_ms, PlanLedger& ledger, Outlet outlet);
-
-  bool on_record_begin(const rdb::RecordHeader& record) override;
-  bool on_value_part(std::span<const std::byte> part) override;
-  bool on_record_end(std::uint64_t offset) override;
-
-  /// Waits for all answers.
-  [[nodiscard]] bool finish();
-  /// Keys that would be sent and expire.
-  [[nodiscard]] std::uint64_t expiring() const noexcept { return expiring_; }
+  /// After the last byte, `read` being what the reader of the stream says: waits for the answers
+  /// and fills in what would happen. Errors: those of `read`, and what keeps the target from
+  /// answering.
+  [[nodiscard]] Result<void> finish(Result<void> read, RestoreResult& result);
 
  private:
-  bool select(std::uint64_t db);
-  void drop(std::string_view why);
-  bool ask();
+  static constexpr std::size_t losses_max = 1000;
 
-  Target target_;
-  std::int64_t now_ms_;
-  PlanLedger& ledger_;
-  Outlet outlet_;
-  ValueMeasure measure_;
-  rdb::ValueReader reader_;
-  net::CommandBatch batch_;
-  std::optional<std::uint64_t> db_;  // selected, or tried
-  std::uint64_t expiring_ = 0;
+  PlanStream::Outlet outlet();
+  bool keep(const net::Result<void>& outcome);
+  void on_loss(const rdb::ConversionLoss& loss);
+  [[nodiscard]] std::uint64_t bulk_bytes_max() const;
+  Result<void> report(RestoreResult& result);
+  void take_memory(std::string_view info, RestorePlan& plan) const;
+  void add_notes(const RestorePlan& plan, RestoreResult& result) const;
 
-  bool is_planned_ = false;  // the current record
-  bool is_readable_ = true;  // its value
-  bool expires_ = false;
-  PlanLedger::Planned planned_;
-  std::uint64_t payload_bytes_ = 0;  // without the value
-  std::vector<std::byte> key_;
+  const PlanOptions options_;
+  const ServerLink& link_;
+  const ReadyTarget& target_;
+  IoThread& io_;
+  const JobContext& job_;
+  std::optional<net::Error> broken_;
+  std::vector<RdbLoss> losses_;
+  std::uint64_t loss_count_ = 0;
+  PlanLedger ledger_;
+  net::TargetWriter writer_;
+  PlanStream stream_;
+  ConvertStage convert_;
 };
 
 /// A dry run: fills `result` in with what a restore would do. `target` was looked at; its keys are

@@ -28,6 +28,7 @@ struct Options {
   std::string server_program;
   TransferOptions transfer;
   bool follow = false;
+  bool dry_run = false;
   bool cut_over = false;
   double pause_s = 10;
   double reconnect_s = 60;
@@ -108,6 +109,9 @@ class Cloning {
     if (options_.target.empty() == options_.provision.empty()) {
       return std::unexpected(bad_option("say where to: TARGET, or --provision, and not both"));
     }
+    if (options_.dry_run && !options_.provision.empty()) {
+      return std::unexpected(bad_option("--provision makes a server: leave it or --dry-run out"));
+    }
     const bool follows = options_.follow || options_.cut_over;
     if (is_live() || (!follows && !options_.provision.empty())) return {};
     return std::unexpected(
@@ -181,6 +185,7 @@ class Cloning {
     how.latency_ms_max = options_.transfer.latency_ms_max;
     how.filter = filter_;
     how.follow = options_.follow || options_.cut_over;
+    how.dry_run = options_.dry_run;
     how.cut_over = &told_;
     how.pause_s_max = options_.pause_s;
     how.reconnect_s = options_.reconnect_s;
@@ -218,7 +223,7 @@ class Cloning {
 };
 
 int run(const Options& options, const Globals& globals) {
-  if (!may_flush(options.transfer)) return report(not_confirmed(), globals);
+  if (!options.dry_run && !may_flush(options.transfer)) return report(not_confirmed(), globals);
   const std::atomic<bool>& told = cut_over_on_signal(options.cut_over);
   const auto result = Cloning(options, globals, told, stop_on_signals()).run();
   if (!result) return report(result.error(), globals);
@@ -254,6 +259,8 @@ Verb add_clone(CLI::App& app, const Globals& globals) {
                  "Seconds for which a source that was lost is tried again")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
+  app.add_flag("--dry-run", options->dry_run,
+               "Write nothing: say what would be added, replaced and skipped, and what it takes");
   add_choosing_options(app, options->filter);
   add_functions_option(app, options->filter);
   add_mapping_options(app, options->filter);

@@ -1,8 +1,9 @@
+#include "engine/plan_stream.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "engine/restore_plan.h"
 #include "rdb/parser.h"
 #include "rdb_text.h"
 

@@ -236,6 +236,31 @@ class Surgery(cli.Case):
         self.assertIn('BUSYKEY', result['failures'][0]['message'])
         self.assertTrue(any('several of the databases' in note for note in result['notes']), result)
 
+    def test_a_clone_says_what_it_would_do_and_writes_nothing(self):
+        source, _, _, target = self.pair()
+        client = self.client(target)
+        client.call('SET', 'acct:1', 'mine')
+        for options in ((), ('--match', 'acct:*'), ('--no-type', 'hash', '--add-prefix', 'p:')):
+            with self.subTest(options=options):
+                before = client.call('DEBUG', 'DIGEST')
+                client.call('CONFIG', 'RESETSTAT')
+                args = (source.uri(), target.uri(), '--on-conflict', 'skip', *options)
+                planned = cli.sluice('clone', '--json', '--dry-run', *args).json
+                self.assert_balanced(planned)
+                self.assertEqual(written_commands(client) - {'config|resetstat'}, set())
+                self.assertEqual(client.call('DEBUG', 'DIGEST'), before)
+                self.assertTrue(planned['dry_run'])
+                self.assertEqual(planned['plan']['added'], planned['written'])
+                self.assertGreater(planned['plan']['memory_bytes'], 0)
+                other = self.server('redis70')
+                with other.client() as there:
+                    there.call('SET', 'acct:1', 'mine')
+                done = cli.sluice('clone', '--json', source.uri(), other.uri(), *args[2:]).json
+                self.assert_same_ledger(planned, done)
+        self.assert_refused(
+            cli.sluice('clone', '--json', '--dry-run', source.uri(), target.uri()),
+            'target_not_empty')
+
     def test_what_a_clone_does_not_do(self):
         source, target = self.server('redis70'), self.server('redis70')
 
@@ -247,6 +272,7 @@ class Surgery(cli.Case):
                         ('--ttl', 'drop')):
             refused('bad_option', '--follow', *options)
             refused('bad_option', '--cutover', *options)
+        refused('bad_option', '--dry-run', '--follow')
         refused('bad_option', '--slot', '99999')
         refused('bad_option', '--ttl', 'never')
 

@@ -28,7 +28,8 @@ struct CloneOptions {
   /// As for restore(), of the source too, while the snapshot is copied.
   double latency_ms_max = 0;
   std::uint64_t inflight_bytes_max = 32ULL << 20;
-  Filter filter = {};  ///< Which keys, and as what; everything when following.
+  Filter filter = {};    ///< Which keys, and as what; everything when following.
+  bool dry_run = false;  ///< As for restore(). The source sends its snapshot all the same.
 
   bool follow = false;  ///< Go on with what changes at the source, until told to end.
   /// Set by the caller, at any time: pause the source's writes, apply what is left, and end.
