@@ -49,7 +49,7 @@ struct RestoreOptions {
   std::uint64_t bytes_per_second = 0;  ///< Of commands; 0: as fast as it goes.
   /// Less is sent while PINGs of the target take longer, in ms; 0: however long. Not in mode feed.
   double latency_ms_max = 0;
-  Filter filter = {};                  ///< Which keys, and as what.
+  Filter filter = {};  ///< Which keys, and as what.
   /// Go on with the restore into this target that was interrupted, by the note that it left in the
   /// repository; the other options that decide what is written have to be the same.
   bool resume = false;
