@@ -72,10 +72,10 @@ class FeedExam {
     if (state.stage == FeedState::Stage::incomplete) return tell_keys(state, count_keys());
     const auto replication = console_.info("replication");
     const bool attached = replication && is_attached(state, *replication);
+    const bool whole = replication && has_all(state, *replication);
     std::vector<std::string> settings;
     for (const auto& [name, value] : state.settings)
       settings.push_back(fmt::format("{} was {}", name, value.empty() ? "empty" : value));
-    const bool whole = state.stage == FeedState::Stage::loaded;
     findings_.fail(
         std::string(about),
         fmt::format("a restore of backup {} was cut short: {}; {}{}{}", state.backup,
@@ -90,6 +90,8 @@ class FeedExam {
   }
 
   void repair(FeedState state, storage::TargetNote& note) {
+    const auto replication = console_.info("replication");
+    const bool whole = replication && has_all(state, *replication);
     const auto undone = undo_feed(console_, state, {});
     if (!undone) {
       findings_.fail(std::string(about),
@@ -97,7 +99,6 @@ class FeedExam {
                      "run this again once it answers");
       return;
     }
-    const bool whole = state.stage == FeedState::Stage::loaded;
     state.settings.clear();
     const bool keeps_note = !whole && undone->keys > 0;
     state.stage = FeedState::Stage::incomplete;

@@ -78,6 +78,7 @@ class FeedRun {
   void finish_earlier();
   void prove();
   void detach(FeedLink& feed_link, std::optional<Error> failure);
+  [[nodiscard]] bool look_whether_kept();
   void settle_note(const FeedUndone& undone);
 
   const storage::Repository& repository_;
@@ -261,13 +262,31 @@ void FeedRun::detach(FeedLink& feed_link, std::optional<Error> failure) {
     result_.interrupted = std::move(left);
     return;
   }
-  const bool is_whole = state_.stage == FeedState::Stage::loaded && result_.verified.value_or(true);
+  const bool is_kept = look_whether_kept();
+  const bool is_whole = is_kept && result_.verified.value_or(true);
   if (result_.interrupted && !is_whole) {
     result_.interrupted->message += undone->keys == 0 ? "; the target is empty"
                                                       : "; the target may hold part of the backup: "
                                                         "run this again with --flush";
   }
   settle_note({.keys = is_whole ? 0 : undone->keys});
+}
+
+/// Whether the target, once detached, still has what it acknowledged. It has not when it was
+/// restarted or told otherwise in between.
+bool FeedRun::look_whether_kept() {
+  if (state_.stage != FeedState::Stage::loaded) return false;
+  const auto replication = console_.info("replication");
+  if (replication && has_all(state_, *replication)) return true;
+  result_.verified.reset();
+  if (result_.interrupted) return false;
+  result_.interrupted =
+      Error{.stage = Stage::engine,
+            .code = "target_changed",
+            .message = fmt::format("target {} was restarted, or given other data, right after it "
+                                   "had loaded everything",
+                                   link_.display)};
+  return false;
 }
 
 /// Nothing is to be undone any more; what is left to say is that a target holds a part.

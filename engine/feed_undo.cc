@@ -40,6 +40,12 @@ bool is_attached(const FeedState& state, std::string_view replication) {
          info_number(info_field(replication, "master_port")) == state.primary_port;
 }
 
+bool has_all(const FeedState& state, std::string_view replication) {
+  return state.stage == FeedState::Stage::loaded &&
+         (info_field(replication, "master_replid") == state.replid ||
+          info_field(replication, "master_replid2") == state.replid);
+}
+
 net::Result<FeedUndone> undo_feed(TargetConsole& console, const FeedState& state,
                                   const std::function<void()>& on_wait) {
   FeedUndone undone;

@@ -21,6 +21,10 @@ struct FeedUndone {
 /// Whether the target is, by what INFO replication says, a replica of the address in the state.
 [[nodiscard]] bool is_attached(const FeedState& state, std::string_view replication);
 
+/// Whether the target has, by what INFO replication says, all that it had acknowledged. A target
+/// that was restarted since has another history, unless it had saved.
+[[nodiscard]] bool has_all(const FeedState& state, std::string_view replication);
+
 /// Tells the target REPLICAOF NO ONE if it is a replica of the address in the state, and sets its
 /// settings as they were. What a replica of ours holds can only be what it was fed: a part of that
 /// (stage feeding) is removed, so that it is not taken for more. A target that is no replica (any

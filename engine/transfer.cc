@@ -243,24 +243,33 @@ void Transfer::prove(RestoreResult& result) {
   if (!result.interrupted && !result.verified.value_or(false)) note_missing(result);
 }
 
-/// A server says OK to a key that it evicts at once, or that has expired by its own clock.
+/// A server says OK to a key that it evicts at once, or that has expired by its own clock; and one
+/// that ends takes along what it said OK to.
 void Transfer::note_missing(RestoreResult& result) {
-  if (!was_empty_) return;
   const auto keys = count_keys();
-  if (!keys || *keys >= result.total.written) return;
+  if (!keys && is_lost(keys.error())) {
+    result.interrupted = keys.error();
+    result.interrupted->message +=
+        "; it had taken everything before, and may hold less of it now: " + options_.remedy;
+  }
+  if (!keys || !was_empty_ || *keys >= result.total.written) return;
   result.notes.push_back(
       fmt::format("the target took {} keys but holds {} now: the others expired by its clock or "
                   "were evicted (see maxmemory and maxmemory-policy there)",
                   result.total.written, *keys));
 }
 
-std::optional<std::uint64_t> Transfer::count_keys() {
-  if (target_.cluster) {
-    const auto keys = count_cluster_keys(io_, link_, job_);
-    return keys ? std::optional(*keys) : std::nullopt;
-  }
+/// A cluster, in which one node may be away, is not.
+bool Transfer::is_lost(const Error& error) const {
+  return cluster_ == nullptr &&
+         (error.code == "closed_by_peer" || error.code == "timed_out" || error.code == "system");
+}
+
+Result<std::uint64_t> Transfer::count_keys() {
+  if (target_.cluster) return count_cluster_keys(io_, link_, job_);
   const auto keys = io_.run(count_target_keys(lanes_->connection(), link_), job_.stop);
-  return keys ? std::optional(*keys) : std::nullopt;
+  if (keys) return *keys;
+  return std::unexpected(from_net(keys.error(), Role::target, link_.display));
 }
 
 Result<ReadyTarget> look_at(IoThread& io, const ServerLink& link, const JobContext& job) {

@@ -115,7 +115,8 @@ class Transfer {
   void end_sending();
   [[nodiscard]] LaneOptions lane_options() const;
   [[nodiscard]] ClusterWayOptions cluster_options() const;
-  [[nodiscard]] std::optional<std::uint64_t> count_keys();
+  [[nodiscard]] Result<std::uint64_t> count_keys();
+  [[nodiscard]] bool is_lost(const Error& error) const;
   [[nodiscard]] RestoreStream::Options stream_options() const;
   void on_loss(const rdb::ConversionLoss& loss);
   void note_missing(RestoreResult& result);

@@ -62,6 +62,21 @@ TEST(FeedState, TellsWhetherATargetIsAttached) {
   EXPECT_FALSE(is_attached(a_state(), "role:master\r\n"));
 }
 
+TEST(FeedState, ATargetWithAnotherHistoryHasNotAll) {
+  FeedState state = a_state();
+  state.stage = FeedState::Stage::loaded;
+  const std::string ours = state.replid;
+  const std::string other(40, '0');
+  const auto history = [](const std::string& now, const std::string& before) {
+    return "role:master\r\nmaster_replid:" + now + "\r\nmaster_replid2:" + before + "\r\n";
+  };
+  EXPECT_TRUE(has_all(state, history(ours, other)));
+  EXPECT_TRUE(has_all(state, history(other, ours)));
+  EXPECT_FALSE(has_all(state, history(other, other)));
+  state.stage = FeedState::Stage::feeding;
+  EXPECT_FALSE(has_all(state, history(ours, other)));
+}
+
 TEST(FeedAddress, IsAHostAndMaybeAPort) {
   const auto text = [](const std::string& from) {
     const auto address = parse_feed_address(from);
