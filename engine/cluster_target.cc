@@ -2,10 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <charconv>
-#include <optional>
-#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -24,17 +20,8 @@ namespace {
 struct PrimaryFacts {
   net::ServerInfo info;
   std::uint64_t keys = 0;
-  std::optional<std::uint64_t> bulk_bytes_max;
+  TargetLimits limits;
 };
-
-std::optional<std::uint64_t> number_of(const net::Reply& config) {
-  if (config.elements.size() != 2) return std::nullopt;
-  const std::string& text = config.elements[1].text;
-  std::uint64_t value = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 asio::awaitable<net::Result<PrimaryFacts>> look_at_primary(asio::any_io_executor executor,
                                                            ServerLink link) {
@@ -47,9 +34,9 @@ asio::awaitable<net::Result<PrimaryFacts>> look_at_primary(asio::any_io_executor
   net::ClientOptions options;
   options.silence_timeout = link.timeout;
   net::Client client(**connection, options);
-  auto bulk = co_await client.call("CONFIG", "GET", "proto-max-bulk-len");
-  if (!bulk) co_return std::unexpected(std::move(bulk.error()));
-  facts.bulk_bytes_max = number_of(*bulk);
+  auto limits = co_await ask_limits(client);
+  if (!limits) co_return std::unexpected(std::move(limits.error()));
+  facts.limits = *limits;
   auto info = co_await net::fetch_server_info(client);
   if (!info) co_return std::unexpected(std::move(info.error()));
   facts.info = *std::move(info);
@@ -83,8 +70,7 @@ Result<ReadyTarget> look_at_cluster(IoThread& io, const ServerLink& link, const 
     if (!facts) return std::unexpected(from_net(facts.error(), Role::target, at.display));
     target.keys += facts->keys;
     target.run_ids += facts->info.run_id;
-    target.bulk_bytes_max =
-        std::min(target.bulk_bytes_max, facts->bulk_bytes_max.value_or(target.bulk_bytes_max));
+    target.limits = is_first ? facts->limits : target.limits.least(facts->limits);
     if (std::exchange(is_first, false) || is_older(facts->info, target.info))
       target.info = std::move(facts->info);
   }

@@ -7,18 +7,20 @@ namespace sluice::engine {
 using Want = ExportFormat::Want;
 
 KeyCommands::KeyCommands(net::CommandBatch& batch, std::size_t batch_bytes, OnFull on_full,
-                         std::optional<bool> for_older)
+                         Target target)
     : batch_(batch),
       batch_bytes_(batch_bytes),
       on_full_(std::move(on_full)),
-      for_older_(for_older),
+      target_(target),
       out_(OutputBuffer::room_max, [this](auto bytes) { return drain(bytes); }) {
   make_format();
 }
 
 void KeyCommands::make_format() {
   format_ = std::make_unique<RespFormat>(
-      out_, RespFormat::Options{.limits = {}, .selects = false, .for_older = for_older_});
+      out_,
+      RespFormat::Options{
+          .limits = {}, .selects = false, .for_older = target_.is_older, .target = target_.limits});
   reader_ = std::make_unique<rdb::ValueReader>(
       *format_, rdb::ReadOptions{.texts = format_->texts(), .strict = false});
 }

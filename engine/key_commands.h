@@ -25,18 +25,21 @@ namespace sluice::engine {
 /// A value of any size passes through: the batch is given away in the midst of a key when it is
 /// full.
 /// Memory:  that of RespFormat, and the longest key.
-/// Errors:  of feed() and end(), one line: the value cannot be decoded, or the way to the target
-///          broke. What was written of the key is then complete commands, the last of which deletes
-///          it.
+/// Errors:  of feed() and end(), one line: the value cannot be decoded, the target would hang up on
+///          an element of it, or the way to the target broke. What was written of the key is then
+///          complete commands, the last of which deletes it.
 /// Threads: one at a time.
 class KeyCommands {
  public:
   /// Called when `batch` has batch_bytes or more, in the midst of a key; false: the way is broken.
   using OnFull = std::function<bool()>;
 
-  /// `for_older`: as for RespStream.
-  KeyCommands(net::CommandBatch& batch, std::size_t batch_bytes, OnFull on_full,
-              std::optional<bool> for_older);
+  struct Target {
+    std::optional<bool> is_older;  ///< As for RespStream.
+    TargetLimits limits;
+  };
+
+  KeyCommands(net::CommandBatch& batch, std::size_t batch_bytes, OnFull on_full, Target target);
 
   void set_batch_bytes(std::size_t bytes) noexcept { batch_bytes_ = bytes; }
 
@@ -65,7 +68,7 @@ class KeyCommands {
   net::CommandBatch& batch_;
   std::size_t batch_bytes_;
   OnFull on_full_;
-  std::optional<bool> for_older_;
+  Target target_;
   net::CommandScanner scanner_;
   OutputBuffer out_;
   std::unique_ptr<RespFormat> format_;

@@ -75,13 +75,21 @@ bool PlanStream::on_value_part(std::span<const std::byte> part) {
   return true;
 }
 
+/// A string is one, whatever the commands (RestoreStream).
+bool PlanStream::is_too_large() const noexcept {
+  if (payload_bytes_ + value_bytes() <= target_.limits.argument_bytes_max()) return false;
+  if (!target_.by_commands || planned_.type == rdb::LogicalType::module) return true;
+  constexpr std::uint64_t length_bytes = 5;
+  return planned_.type == rdb::LogicalType::string &&
+         value_bytes() > target_.limits.bulk_bytes_max + length_bytes;
+}
+
 bool PlanStream::on_record_end(std::uint64_t offset) {
   StreamFacts::on_record_end(offset);
   if (!is_planned_) return true;
-  const std::uint64_t size = payload_bytes_ + value_bytes();
-  if (size > target_.bulk_bytes_max) {
-    drop(fmt::format("the value takes {} bytes, the target accepts {}", size,
-                     target_.bulk_bytes_max));
+  if (is_too_large()) {
+    drop(fmt::format("the value takes {} bytes, the target accepts {}",
+                     payload_bytes_ + value_bytes(), target_.limits.argument_bytes_max()));
     return true;
   }
   is_readable_ = is_readable_ && reader_.end().has_value();

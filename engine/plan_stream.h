@@ -7,6 +7,7 @@
 
 #include "engine/plan_ledger.h"
 #include "engine/stream_facts.h"
+#include "engine/target_limits.h"
 #include "engine/value_measure.h"
 #include "net/command_batch.h"
 #include "rdb/value_reader.h"
@@ -23,8 +24,9 @@ class PlanStream final : public StreamFacts {
   static constexpr std::size_t batch_bytes = 256 << 10;
 
   struct Target {
-    bool is_empty = false;             ///< Or will be: it need not be asked.
-    std::uint64_t bulk_bytes_max = 0;  ///< Of a RESTORE that cannot be anything else.
+    bool is_empty = false;  ///< Or will be: it need not be asked.
+    TargetLimits limits = {};
+    bool by_commands = false;  ///< What is larger goes by commands, where it can.
     MemoryModel model;
   };
   /// The way to the target. Both block; false means that it is broken.
@@ -46,6 +48,7 @@ class PlanStream final : public StreamFacts {
 
  private:
   bool select(std::uint64_t db);
+  [[nodiscard]] bool is_too_large() const noexcept;
   void drop(std::string_view why);
   bool ask();
 

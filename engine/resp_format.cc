@@ -1,5 +1,7 @@
 #include "engine/resp_format.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -48,6 +50,7 @@ void ArgumentBatch::text(const rdb::Text& part) {
 RespFormat::RespFormat(OutputBuffer& out, const Options& options)
     : out_(out),
       selects_(options.selects),
+      target_(options.target),
       commands_(out),
       stream_(commands_, options.limits, options.for_older),
       head_(options.limits.spool_bytes),
@@ -103,7 +106,22 @@ void RespFormat::on_bytes(std::span<const std::byte> part) {
   payload_bytes_.append(part);
 }
 
+/// A string goes in parts, an element as one argument.
+bool RespFormat::fits(rdb::Role role, std::uint64_t size) {
+  if (!target_) return true;
+  const bool is_string = role == rdb::Role::string;
+  const TargetLimits limits = is_string ? target_->for_parts() : *target_;
+  if (size <= limits.argument_bytes_max()) return true;
+  error_ = Error{.stage = Stage::engine,
+                 .code = "text_too_long",
+                 .message = fmt::format("{} of {} bytes, the target accepts {}: {}",
+                                        is_string ? "a string" : "an element", size,
+                                        limits.argument_bytes_max(), limits.remedy(size))};
+  return false;
+}
+
 bool RespFormat::on_text(rdb::Role role, const rdb::Text& text) {
+  if (text.first && !fits(role, text.size)) return false;
   switch (role) {
     case rdb::Role::string: add_string(text); break;
     case rdb::Role::element: add_element(text); break;

@@ -9,6 +9,7 @@
 #include "engine/export_format.h"
 #include "engine/resp_stream.h"
 #include "engine/scratch_sorter.h"
+#include "engine/target_limits.h"
 #include "rdb/dump.h"
 
 namespace sluice::engine {
@@ -46,7 +47,8 @@ class RespFormat final : public ExportFormat {
   struct Options {
     ScratchLimits limits;
     bool selects = true;  ///< A SELECT stands before the first key of each database.
-    std::optional<bool> for_older = std::nullopt;  ///< As for RespStream.
+    std::optional<bool> for_older = std::nullopt;       ///< As for RespStream.
+    std::optional<TargetLimits> target = std::nullopt;  ///< What is above them is an error.
   };
 
   explicit RespFormat(OutputBuffer& out) : RespFormat(out, Options()) {}
@@ -65,6 +67,7 @@ class RespFormat final : public ExportFormat {
   [[nodiscard]] std::optional<Error> error() const override;
 
  private:
+  bool fits(rdb::Role role, std::uint64_t size);
   void begin_command(std::uint64_t argc, std::string_view verb);
   void flush();
   void add_string(const rdb::Text& text);
@@ -77,6 +80,7 @@ class RespFormat final : public ExportFormat {
 
   OutputBuffer& out_;
   const bool selects_;
+  const std::optional<TargetLimits> target_;
   CommandText commands_;
   RespStream stream_;
   ArgumentBatch batch_;

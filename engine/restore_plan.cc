@@ -1,7 +1,6 @@
 #include "engine/restore_plan.h"
 
 #include <charconv>
-#include <limits>
 #include <string>
 #include <utility>
 
@@ -55,16 +54,11 @@ PlanRun::PlanRun(const PlanOptions& options, const ServerLink& link, const Ready
       writer_(*target.connection, ledger_,
               {.inflight_bytes_max = 4 << 20, .silence_timeout = link.timeout, .limits = {}}),
       stream_({.is_empty = target.keys == 0,
-               .bulk_bytes_max = bulk_bytes_max(),
+               .limits = target.limits,
+               .by_commands = options.mode != RestoreMode::restore,
                .model = model_of(target.info)},
               unix_now_ms(), ledger_, outlet()),
       convert_(rdb_format_of(target.info), stream_, [this](const auto& loss) { on_loss(loss); }) {}
-
-/// What is larger goes by commands, where it may.
-std::uint64_t PlanRun::bulk_bytes_max() const {
-  return options_.mode == RestoreMode::restore ? target_.bulk_bytes_max
-                                               : std::numeric_limits<std::uint64_t>::max();
-}
 
 Result<void> PlanRun::finish(Result<void> read, RestoreResult& result) {
   if (!read) {

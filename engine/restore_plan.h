@@ -62,7 +62,6 @@ class PlanRun {
   PlanStream::Outlet outlet();
   bool keep(const net::Result<void>& outcome);
   void on_loss(const rdb::ConversionLoss& loss);
-  [[nodiscard]] std::uint64_t bulk_bytes_max() const;
   Result<void> report(RestoreResult& result);
   void take_memory(std::string_view info, RestorePlan& plan) const;
   void add_notes(const RestorePlan& plan, RestoreResult& result) const;

@@ -137,9 +137,12 @@ bool RestoreStream::may_use_commands() const noexcept {
   return options_.mode != RestoreMode::restore && record_.type->logical != rdb::LogicalType::module;
 }
 
-/// A string is one, whatever the commands: APPEND has the limit of RESTORE.
-bool RestoreStream::may_be_split() const noexcept {
-  return record_.type->logical != rdb::LogicalType::string;
+/// A string is one, whatever the commands: APPEND has the limit of RESTORE, but for what a payload
+/// has around it.
+bool RestoreStream::may_be_split(std::uint64_t value_bytes) const noexcept {
+  constexpr std::uint64_t length_bytes = 5;  // of strings of 16 KiB to 4 GiB
+  return record_.type->logical != rdb::LogicalType::string || value_bytes <= length_bytes ||
+         value_bytes - length_bytes <= options_.limits.bulk_bytes_max;
 }
 
 /// Streams that commands cannot make exactly as they are go by RESTORE even so: what Redis 8.6
@@ -158,13 +161,13 @@ bool RestoreStream::prefers_commands() const noexcept {
 bool RestoreStream::takes(std::uint64_t value_bytes) const noexcept {
   constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
   return value_bytes <= most - payload_->size(0) &&  // the length may come from a manifest
-         payload_->size(value_bytes) <= options_.bulk_bytes_max;
+         payload_->size(value_bytes) <= options_.limits.argument_bytes_max();
 }
 
 bool RestoreStream::choose_way() {
   const std::uint64_t long_bytes = take_long_value_bytes();
   const bool restorable = payload_ && (long_bytes == 0 || takes(long_bytes));
-  if (may_use_commands() && (prefers_commands() || !payload_ || (!restorable && may_be_split()))) {
+  if (may_use_commands() && may_be_split(long_bytes) && (prefers_commands() || !restorable)) {
     begin_commands();
     return true;
   }
@@ -242,7 +245,7 @@ bool RestoreStream::send_kept() {
     end_restore();
     return true;
   }
-  if (!may_use_commands() || !may_be_split()) {
+  if (!may_use_commands() || !may_be_split(size)) {
     refuse_size(size);
     return true;
   }
@@ -321,7 +324,8 @@ void RestoreStream::begin_commands() {
   fate_ = Fate::commands;
   if (!commands_) {
     commands_ = std::make_unique<KeyCommands>(
-        batch_, batch_bytes_max_, [this] { return on_full(); }, options_.is_older);
+        batch_, batch_bytes_max_, [this] { return on_full(); },
+        KeyCommands::Target{.is_older = options_.is_older, .limits = options_.limits});
   }
   tag_ = ledger_.begin_key(record_.type->logical, record_.db);
   if (!replaces()) begun_at_ = batch_.mark();
@@ -423,12 +427,12 @@ void RestoreStream::refuse(std::string_view why) {
 
 void RestoreStream::refuse_size(std::uint64_t value_bytes) {
   const std::uint64_t size = payload_->size(value_bytes);
-  refuse(fmt::format(
-      "the value takes {} bytes, the target accepts {}: raise proto-max-bulk-len there "
-      "(CONFIG SET proto-max-bulk-len {}){}",
-      size, options_.bulk_bytes_max, size,
-      may_be_split() && record_.type->logical != rdb::LogicalType::module ? ", or use --mode auto"
-                                                                          : ""));
+  const bool auto_helps = options_.mode == RestoreMode::restore && may_be_split(value_bytes) &&
+                          record_.type->logical != rdb::LogicalType::module;
+  const TargetLimits limits = may_use_commands() ? options_.limits.for_parts() : options_.limits;
+  refuse(fmt::format("the value takes {} bytes, the target accepts {}: {}{}", size,
+                     limits.argument_bytes_max(), limits.remedy(size),
+                     auto_helps ? ", or use --mode auto" : ""));
 }
 
 bool RestoreStream::flush(bool goes_on) {

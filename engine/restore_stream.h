@@ -12,6 +12,7 @@
 #include "engine/restore_ledger.h"
 #include "engine/spool.h"
 #include "engine/stream_facts.h"
+#include "engine/target_limits.h"
 #include "engine/written_digest.h"
 #include "net/command_batch.h"
 #include "rdb/dump.h"
@@ -48,9 +49,9 @@ class RestoreStream final : public StreamFacts {
     OnConflict policy = OnConflict::refuse;
     RestoreMode mode = RestoreMode::automatic;  ///< Not feed.
     bool knows_absolute_ttl = true;
-    bool sends_expired = false;        ///< Also keys whose time has come.
-    std::uint64_t bulk_bytes_max = 0;  ///< Of the target.
-    std::optional<bool> is_older;      ///< Than 7.0; none when it is not known.
+    bool sends_expired = false;  ///< Also keys whose time has come.
+    TargetLimits limits = {};
+    std::optional<bool> is_older;  ///< Than 7.0; none when it is not known.
     /// Of every long value, in the order of records. Null: they are not known.
     const std::vector<LongValue>* long_values = nullptr;
   };
@@ -100,7 +101,7 @@ class RestoreStream final : public StreamFacts {
   [[nodiscard]] std::uint64_t take_long_value_bytes();
   [[nodiscard]] bool may_use_commands() const noexcept;
   [[nodiscard]] bool prefers_commands() const noexcept;
-  [[nodiscard]] bool may_be_split() const noexcept;
+  [[nodiscard]] bool may_be_split(std::uint64_t value_bytes) const noexcept;
   [[nodiscard]] bool takes(std::uint64_t value_bytes) const noexcept;
   bool choose_way();
   bool keep(std::span<const std::byte> part);

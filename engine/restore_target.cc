@@ -61,6 +61,17 @@ net::Result<void> refuse_unsuitable(const net::ServerInfo& info) {
 
 }  // namespace
 
+asio::awaitable<net::Result<TargetLimits>> ask_limits(net::Client& client) {
+  TargetLimits limits;
+  auto bulk = co_await config_number(client, "proto-max-bulk-len");
+  if (!bulk) co_return std::unexpected(bulk.error());
+  auto query = co_await config_number(client, "client-query-buffer-limit");
+  if (!query) co_return std::unexpected(query.error());
+  limits.bulk_bytes_max = bulk->value_or(limits.bulk_bytes_max);
+  limits.query_bytes_max = query->value_or(limits.query_bytes_max);
+  co_return limits;
+}
+
 asio::awaitable<net::Result<ReadyTarget>> look_at_target(asio::any_io_executor executor,
                                                          ServerLink link) {
   const net::ClientOptions options{.silence_timeout = link.timeout, .limits = {}};
@@ -75,14 +86,14 @@ asio::awaitable<net::Result<ReadyTarget>> look_at_target(asio::any_io_executor e
 
   auto keys = co_await ask_keys(client);
   if (!keys) co_return std::unexpected(keys.error());
-  auto bulk = co_await config_number(client, "proto-max-bulk-len");
-  if (!bulk) co_return std::unexpected(bulk.error());
+  auto limits = co_await ask_limits(client);
+  if (!limits) co_return std::unexpected(limits.error());
 
   ReadyTarget target;
   target.connection = std::move(*connection);
   target.info = std::move(*info);
   target.keys = *keys;
-  target.bulk_bytes_max = bulk->value_or(target.bulk_bytes_max);
+  target.limits = *limits;
   co_return std::move(target);
 }
 

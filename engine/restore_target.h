@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "engine/server_link.h"
+#include "engine/target_limits.h"
 #include "net/client.h"
 #include "net/connection.h"
 #include "net/topology.h"
@@ -19,9 +20,9 @@ struct ReadyTarget {
   std::unique_ptr<net::Connection> connection;
   net::ServerInfo info;
   std::uint64_t keys = 0;  ///< Over all databases, before anything was written.
-  std::uint64_t bulk_bytes_max = 512ULL << 20;  ///< proto-max-bulk-len.
-  std::optional<net::Topology> cluster;         ///< Of a cluster; there is no connection then.
-  std::string run_ids;                          ///< Of its primaries.
+  TargetLimits limits;
+  std::optional<net::Topology> cluster;  ///< Of a cluster; there is no connection then.
+  std::string run_ids;                   ///< Of its primaries.
 
   /// RESTORE knows ABSTTL, IDLETIME and FREQ. True for servers that do not say who they are.
   [[nodiscard]] bool knows_absolute_ttl() const noexcept {
@@ -33,6 +34,9 @@ struct ReadyTarget {
 /// Errors: what the server refuses; cluster nodes, replicas and loading servers are refused.
 [[nodiscard]] boost::asio::awaitable<net::Result<ReadyTarget>> look_at_target(
     boost::asio::any_io_executor executor, ServerLink link);
+
+/// By CONFIG GET; what the user may not ask for is as servers have it by themselves.
+[[nodiscard]] boost::asio::awaitable<net::Result<TargetLimits>> ask_limits(net::Client& client);
 
 /// FLUSHALL, and FUNCTION FLUSH where there are functions.
 [[nodiscard]] boost::asio::awaitable<net::Result<void>> flush_target(net::Connection& connection,

@@ -138,7 +138,7 @@ RestoreStream::Options Transfer::stream_options() const {
           .mode = options_.mode,
           .knows_absolute_ttl = target_.knows_absolute_ttl(),
           .sends_expired = options_.is_followed && import_.is_on(),
-          .bulk_bytes_max = target_.bulk_bytes_max,
+          .limits = target_.limits,
           .is_older = is_older(target_.info),
           .long_values = options_.long_values};
 }
@@ -250,7 +250,7 @@ void Transfer::note_missing(RestoreResult& result) {
   if (!keys && is_lost(keys.error())) {
     result.interrupted = keys.error();
     result.interrupted->message +=
-        "; it had taken everything before, and may hold less of it now: " + options_.remedy;
+        "; it had taken everything before, and may hold less of it now: " + std::string(options_.remedy);
   }
   if (!keys || !was_empty_ || *keys >= result.total.written) return;
   result.notes.push_back(

@@ -15,13 +15,15 @@ std::string select(int db) { return "\xfe" + std::string(1, static_cast<char>(db
 /// A target that holds some keys, and has no database 9.
 struct Planned {
   Planned(const std::string& body, OnConflict policy, std::set<std::string> held,
-          bool keep_names = false, std::uint64_t bulk_bytes_max = 1000)
+          bool keep_names = false, bool by_commands = false)
       : there(std::move(held)), ledger(policy, keep_names) {
-    PlanStream stream(
-        {.is_empty = there.empty(), .bulk_bytes_max = bulk_bytes_max, .model = MemoryModel()},
-        1'700'000'000'000, ledger,
-        {.send = [this](net::CommandBatch batch) { return answer(std::move(batch)); },
-         .settle = [] { return true; }});
+    PlanStream stream({.is_empty = there.empty(),
+                       .limits = {.bulk_bytes_max = 1000},
+                       .by_commands = by_commands,
+                       .model = MemoryModel()},
+                      1'700'000'000'000, ledger,
+                      {.send = [this](net::CommandBatch batch) { return answer(std::move(batch)); },
+                       .settle = [] { return true; }});
     rdb::Parser parser(stream);
     EXPECT_TRUE(parser.feed(bytes(rdb_stream(body))).has_value());
     EXPECT_TRUE(stream.finish());
@@ -90,6 +92,17 @@ TEST(PlanStream, NamesWhatCannotBeWritten) {
   ASSERT_EQ(planned.result.failures.size(), 2u);
   EXPECT_NE(planned.result.failures[0].message.find("out of range"), std::string::npos);
   EXPECT_NE(planned.result.failures[1].message.find("accepts 1000"), std::string::npos);
+}
+
+TEST(PlanStream, ByCommandsOnlyAStringIsTooLarge) {
+  std::string list = "\x01" + rdb_string("l") + "\x02";
+  for (int i = 0; i < 2; ++i) list += rdb_string(std::string(900, 'x'));
+  const std::string body = select(0) + list + rdb_record("s", std::string(1010, 'v'));
+  EXPECT_EQ(Planned(body, OnConflict::refuse, {}).result.total.failed, 2u);
+  const Planned planned(body, OnConflict::refuse, {}, false, true);
+  EXPECT_EQ(planned.result.total.written, 1u);
+  ASSERT_EQ(planned.result.failures.size(), 1u);
+  EXPECT_EQ(planned.result.failures[0].key, "s");
 }
 
 TEST(PlanStream, SeesNamesThatComeTwice) {

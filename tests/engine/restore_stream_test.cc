@@ -92,7 +92,7 @@ struct FakeTarget {
 
 RestoreStream::Options options(std::uint64_t bulk_bytes_max = 1 << 29) {
   RestoreStream::Options made;
-  made.bulk_bytes_max = bulk_bytes_max;
+  made.limits.bulk_bytes_max = bulk_bytes_max;
   made.mode = RestoreMode::restore;
   return made;
 }
@@ -249,6 +249,46 @@ TEST(RestoreStream, InModeAutoAStringIsNotSplit) {
   const Restored restored(rdb_stream(rdb_record("big", std::string(200, 'x'))), given);
   ASSERT_TRUE(restored.ok);
   EXPECT_EQ(restored.result.total.failed, 1u) << "no command makes a string that large either";
+}
+
+TEST(RestoreStream, InModeAutoAStringThatJustFitsGoesByCommands) {
+  constexpr std::size_t limit = 20'000;
+  auto given = options(limit);
+  given.mode = RestoreMode::automatic;
+  const std::string fits(limit, 'x');
+  const Restored restored(
+      rdb_stream(rdb_record("fits", fits) + rdb_record("big", std::string(limit + 1, 'x'))), given);
+  ASSERT_TRUE(restored.ok);
+  EXPECT_EQ(restored.result.total.written, 1u);
+  EXPECT_EQ(restored.result.total.failed, 1u);
+  EXPECT_EQ(restored.commands.back(), (Command{"SET", "fits", fits}));
+}
+
+TEST(RestoreStream, KnowsThatTheBufferOfAQueryIsLimitedToo) {
+  auto given = options();
+  given.limits.query_bytes_max = 1 << 20;
+  const std::string rdb = rdb_stream(rdb_record("big", std::string(1 << 20, 'x')));
+  const Restored refused(rdb, given);
+  ASSERT_EQ(refused.result.failures.size(), 1u);
+  const std::string& why = refused.result.failures[0].message;
+  EXPECT_FALSE(why.contains("proto-max-bulk-len"));
+  EXPECT_TRUE(why.contains("raise client-query-buffer-limit"));
+  EXPECT_TRUE(why.contains("--mode auto"));
+  given.mode = RestoreMode::automatic;
+  EXPECT_EQ(Restored(rdb, given).result.total.written, 1u);
+}
+
+TEST(RestoreStream, AnElementThatTheTargetWouldHangUpOnIsNotSent) {
+  auto given = options(40);
+  given.policy = OnConflict::replace;
+  for (const auto mode : {RestoreMode::automatic, RestoreMode::commands}) {
+    given.mode = mode;
+    const Restored restored(rdb_stream(rdb_list("big") + rdb_record("small", "v")), given);
+    ASSERT_TRUE(restored.ok);
+    EXPECT_EQ(restored.result.total.written, 1u);
+    ASSERT_EQ(restored.result.failures.size(), 1u);
+    EXPECT_NE(restored.result.failures[0].message.find("proto-max-bulk-len 50"), std::string::npos);
+  }
 }
 
 RestoreStream::Options by_commands(OnConflict policy) {
