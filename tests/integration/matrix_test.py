@@ -18,10 +18,11 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import cli  # noqa: E402
+import feed_test  # noqa: E402
 import fill  # noqa: E402
 import servers  # noqa: E402
 
-MODES = ('restore', 'commands')
+MODES = ('restore', 'commands', 'feed')
 PAGE = pathlib.Path(__file__).resolve().parents[2] / 'docs' / 'compatibility.md'
 BEGIN, END = '<!-- made by tests/integration/matrix_test.py -->\n', '<!-- end -->\n'
 WRITE = False
@@ -40,7 +41,7 @@ def escaped(key):
                    '\\' + chr(b) if b in b'"\\\\' else f'\\x{b:02x}' for b in data)
 
 
-class Matrix(cli.Case):
+class Matrix(feed_test.Feeding):
     @classmethod
     def setUpClass(cls):
         cls.sources, cls.targets = {}, {}
@@ -77,6 +78,8 @@ class Matrix(cli.Case):
 
     def restored(self, repository, backup, target, mode):
         """Restores, looks whether all is as it was said, and gives what is lost by reason."""
+        client = self.client(target)
+        before = feed_test.settings(client)
         run = repository.restore(backup['id'], target.uri(), '--mode', mode, '--flush', '--yes')
         self.assertIn(run.code, (cli.DONE, cli.INCOMPLETE), run)
         result = run.json
@@ -89,6 +92,7 @@ class Matrix(cli.Case):
         lost = collections.Counter(reason(failure) for failure in result['failures'])
         lost.update('keys lose ' + what for loss in result['losses'] for what in loss['what'])
         self.assertEqual(run.code, cli.INCOMPLETE if lost else cli.DONE, result)
+        self.assert_free(repository, client, before)
         return result, lost
 
     def one_pair(self, repository, backup, source, target, mode):
@@ -141,7 +145,8 @@ def cell(found, source, target):
 
 def page(found):
     """The table of pairs, and what is lost where."""
-    out = ['| from \\ to | ' + ' | '.join(servers.NAMES) + ' |',
+    out = [f'Modes {", ".join(MODES)}; one number where they do not differ.', '',
+           '| from \\ to | ' + ' | '.join(servers.NAMES) + ' |',
            '|---' * (len(servers.NAMES) + 1) + '|']
     for source in servers.NAMES:
         cells = ' | '.join(cell(found, source, target) for target in servers.NAMES)
