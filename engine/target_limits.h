@@ -26,16 +26,17 @@ struct TargetLimits {
   [[nodiscard]] std::string remedy(std::uint64_t size) const {
     const TargetLimits other{.bulk_bytes_max = std::max(size, bulk_bytes_max),
                              .query_bytes_max = query_bytes_max};
-    std::string text = size > bulk_bytes_max
-                           ? fmt::format("raise proto-max-bulk-len there (CONFIG SET "
-                                         "proto-max-bulk-len {})",
-                                         size)
-                           : "";
+    std::string text = size > bulk_bytes_max ? fmt::format(
+                                                   "raise proto-max-bulk-len there (CONFIG SET "
+                                                   "proto-max-bulk-len {})",
+                                                   size)
+                                             : "";
     if (size <= other.argument_bytes_max()) return text;
     const std::uint64_t query = size + (2 << 20);
-    return text + fmt::format("{} client-query-buffer-limit there (CONFIG SET "
-                              "client-query-buffer-limit {})",
-                              text.empty() ? "raise" : " and", query);
+    return text + fmt::format(
+                      "{} client-query-buffer-limit there (CONFIG SET "
+                      "client-query-buffer-limit {})",
+                      text.empty() ? "raise" : " and", query);
   }
 
   /// The same for what is sent in parts, of which only the whole counts.

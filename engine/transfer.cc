@@ -250,7 +250,8 @@ void Transfer::note_missing(RestoreResult& result) {
   if (!keys && is_lost(keys.error())) {
     result.interrupted = keys.error();
     result.interrupted->message +=
-        "; it had taken everything before, and may hold less of it now: " + std::string(options_.remedy);
+        "; it had taken everything before, and may hold less of it now: " +
+        std::string(options_.remedy);
   }
   if (!keys || !was_empty_ || *keys >= result.total.written) return;
   result.notes.push_back(

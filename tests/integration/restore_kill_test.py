@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """kill -9 of sluice, and of its target, at any moment of a restore in each mode: the result says so,
-`doctor` names what is left, and running it again finishes the job.
+`doctor` names what is left, and running it again, or going on with it, finishes the job.
 
   restore_kill_test.py [--rounds N] [--seed S] [unittest arguments]
 
@@ -27,12 +27,11 @@ SERVERS = ('redis70', 'valkey91')
 OTHER_EVERY = 5  # rounds, of which one is with the second server
 ROUNDS = 3
 SEED = None
-KEYS, KEY_BYTES, LONG_BYTES = 16_000, 1000, 3 << 20
+# More than what stands between two notes of how far a restore is.
+KEYS, KEY_BYTES, LONG_BYTES = 10_000, 10_000, 3 << 20
 # Makes a restore take about a second: of commands, and of a load.
-RATE, LOAD_DELAY_US = '20MB', 30
+RATE, LOAD_DELAY_US = '90MB', 60
 AOF = ('--appendonly', 'yes')
-# Modes of which the repository knows what was interrupted.
-NOTED = ('feed',)
 
 
 class Data:
@@ -50,6 +49,7 @@ class Data:
             run = repository.backup(source.uri(), '--name', name)
             if run.code != cli.DONE:
                 raise AssertionError(run)
+            self.id = run.json['id']
             self.digest = source.digest()
 
 
@@ -70,7 +70,7 @@ class RestoreKill(feed_test.Feeding):
         return self.server(name, args, port=lambda: port)
 
     def options(self, name, target, mode):
-        return f'{name}@LATEST', target.uri(), '--mode', mode
+        return self.data[name].id, target.uri(), '--mode', mode
 
     def begin(self, name, target, mode):
         """A restore that takes its time."""
@@ -126,9 +126,6 @@ class RestoreKill(feed_test.Feeding):
         named = any(f['level'] == 'fail' for f in findings)
         if held != 'part' and not attached:
             return
-        if mode not in NOTED:
-            seen['UNNAMED BY DOCTOR'] += not named
-            return
         self.assertTrue(named, run)
         self.assertEqual(run.code, cli.FAILED, run)
         self.assertTrue(all(f['remedy'] for f in findings), run)
@@ -156,24 +153,43 @@ class RestoreKill(feed_test.Feeding):
         """Runs it again, after which nothing tells of the kill."""
         before = self.held(name, target)
         if mode == 'feed':
-            if number % 3 == 0:
-                self.repair(name, target, before, seen)
-            run = self.again(name, target, mode)
-            if run.code == cli.FAILED and run.error == 'target_not_empty':
-                seen['emptied'] += 1
-                run = self.again(name, target, mode, '--flush', '--yes')
+            run = self.feed_again(name, target, before, number, seen)
+        elif number % 4 < 2:
+            run = self.resume(name, target, mode, before, seen)
         else:
             how = ('--flush', '--yes') if number % 4 == 3 else ('--on-conflict', 'replace')
             run = self.again(name, target, mode, *how)
         result = self.assert_done(run)
         self.assert_ledger(result)
-        if mode == 'feed' or before == 'empty' or '--flush' in run.args:
+        if '--on-conflict' not in run.args or before == 'empty':
             self.assertIs(result['verified'], True, run)
         self.assertEqual(self.held(name, target), 'whole', run)
         self.assertFalse(self.is_attached(target))
         findings, run = self.doctor(target)
         self.assertEqual([f for f in findings if f['level'] != 'ok'], [], run)
         self.assertEqual(self.notes(self.repo), [])
+
+    def notes(self, repository):
+        return [p.name for shelf in ('feeds', 'restores')
+                for p in sorted((repository.path / shelf).glob('*'))]
+
+    def feed_again(self, name, target, before, number, seen):
+        if number % 3 == 0:
+            self.repair(name, target, before, seen)
+        run = self.again(name, target, 'feed')
+        if run.code == cli.FAILED and run.error == 'target_not_empty':
+            seen['emptied'] += 1
+            run = self.again(name, target, 'feed', '--flush', '--yes')
+        return run
+
+    def resume(self, name, target, mode, before, seen):
+        """One that was killed before the first key, or after the last, has nothing to go on with."""
+        run = self.again(name, target, mode, '--resume')
+        if run.code == cli.USAGE and run.error == 'nothing_to_resume' and before != 'part':
+            return self.again(name, target, mode, '--on-conflict', 'replace')
+        seen['resumed'] += 1
+        seen['resumed in the midst'] += run.json['resumed_keys'] > 0
+        return run
 
     def repair(self, name, target, before, seen):
         findings, run = self.doctor(target, '--repair')
