@@ -79,6 +79,7 @@ class FeedRun {
   void prove();
   void detach(FeedLink& feed_link, std::optional<Error> failure);
   [[nodiscard]] bool look_whether_kept();
+  void note_unsaved();
   void settle_note(const FeedUndone& undone);
 
   const storage::Repository& repository_;
@@ -264,6 +265,7 @@ void FeedRun::detach(FeedLink& feed_link, std::optional<Error> failure) {
   }
   const bool is_kept = look_whether_kept();
   const bool is_whole = is_kept && result_.verified.value_or(true);
+  if (is_whole) note_unsaved();
   if (result_.interrupted && !is_whole) {
     result_.interrupted->message += undone->keys == 0 ? "; the target is empty"
                                                       : "; the target may hold part of the backup: "
@@ -287,6 +289,18 @@ bool FeedRun::look_whether_kept() {
                                    "had loaded everything",
                                    link_.display)};
   return false;
+}
+
+/// A server that has an append-only file begins a new one once it has loaded as a replica.
+void FeedRun::note_unsaved() {
+  const auto persistence = console_.info("persistence");
+  if (!persistence || info_field(*persistence, "aof_enabled") != "1") return;
+  if (info_field(*persistence, "aof_rewrite_in_progress") != "1" &&
+      info_field(*persistence, "aof_rewrite_scheduled") != "1")
+    return;
+  result_.notes.emplace_back(
+      "the target is still writing its append-only file: were it to end before (INFO persistence: "
+      "aof_rewrite_in_progress), it would come back without what was restored");
 }
 
 /// Nothing is to be undone any more; what is left to say is that a target holds a part.

@@ -146,6 +146,19 @@ class Restoring(Feeding):
         self.assert_done(self.restore(repository, target, '--listen', '127.0.0.1'))
         self.assertEqual(source.digest(), target.digest())
 
+    def test_an_append_only_file_that_is_still_written(self):
+        _, repository = self.filled()
+        target = self.server(SERVER, ('--appendonly', 'yes'))
+        client = self.client(target)
+        for delay_us, noted in ((2000, True), (0, False)):
+            client.config('rdb-key-save-delay', delay_us)
+            result = self.assert_done(self.restore(repository, target, '--flush', '--yes',
+                                                   '--no-verify'))
+            self.assertEqual('append-only' in ' '.join(result['notes']), noted or
+                             client.info('persistence')['aof_rewrite_in_progress'] == '1', result)
+            client.config('rdb-key-save-delay', 0)
+            self.wait(lambda: client.info('persistence')['aof_rewrite_in_progress'] == '0')
+
     def test_refusals_leave_the_target_alone(self):
         _, repository = self.filled()
         folder = cli.certificates(self)
