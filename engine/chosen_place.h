@@ -21,8 +21,7 @@ class ChosenPlace final : private FilterTally {
  public:
   /// `functions`: what is not in keys too, though keys are chosen.
   ChosenPlace(const KeyChooser& chooser, bool functions, rdb::Handler& next)
-      : stream_(filter_, chooser, {}, next, *this),
-        parser_(chooser.takes_all() ? next : stream_) {
+      : stream_(filter_, chooser, {}, next, *this), parser_(chooser.takes_all() ? next : stream_) {
     filter_.functions = functions;
   }
 

@@ -211,6 +211,9 @@ std::optional<Error> refuse_combination(const CloneOptions& options) {
   const auto refusal = [](std::string message) {
     return Error{.stage = Stage::usage, .code = "bad_option", .message = std::move(message)};
   };
+  if (options.follow && (options.source.cluster || options.target.cluster)) {
+    return refusal("--follow follows one server into one: not --cluster, nor --source-cluster");
+  }
   if (options.follow && !options.filter.empty()) {
     return refusal(
         "--follow applies every command of the source as it is: without a choice of keys, mappings "

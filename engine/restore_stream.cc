@@ -111,6 +111,9 @@ bool RestoreStream::on_record_begin(const rdb::RecordHeader& record) {
     ledger_.count_expired(record.type->logical);
     return true;
   }
+  if (record_.expire_at_ms && options_.grace.count() > 0) {
+    record_.expire_at_ms = std::max(*record_.expire_at_ms, unix_now_ms() + options_.grace.count());
+  }
   if (!select(record.db)) {
     refuse(way_broke);
     return false;

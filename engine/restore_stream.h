@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -50,6 +51,9 @@ class RestoreStream final : public StreamFacts {
     RestoreMode mode = RestoreMode::automatic;  ///< Not feed.
     bool knows_absolute_ttl = true;
     bool sends_expired = false;  ///< Also keys whose time has come.
+    /// Keys that expire stay at least so long from when they are sent: whoever follows their source
+    /// deletes them when it does.
+    std::chrono::milliseconds grace{};
     TargetLimits limits = {};
     std::optional<bool> is_older;  ///< Than 7.0; none when it is not known.
     /// Of every long value, in the order of records. Null: they are not known.

@@ -13,6 +13,11 @@
 #include "engine/target_format.h"
 
 namespace sluice::engine {
+namespace {
+
+constexpr std::chrono::minutes followed_grace(1);
+
+}  // namespace
 
 Transfer::Transfer(const TransferOptions& options, const ServerAddress& address,
                    const ServerLink& link, ReadyTarget target, IoThread& io, ProgressMeter& meter,
@@ -137,7 +142,9 @@ RestoreStream::Options Transfer::stream_options() const {
   return {.policy = options_.on_conflict,
           .mode = options_.mode,
           .knows_absolute_ttl = target_.knows_absolute_ttl(),
-          .sends_expired = options_.is_followed && import_.is_on(),
+          .sends_expired = options_.is_followed,
+          .grace = options_.is_followed && !import_.is_on() ? followed_grace
+                                                            : std::chrono::milliseconds(0),
           .limits = target_.limits,
           .is_older = is_older(target_.info),
           .long_values = options_.long_values};

@@ -34,6 +34,7 @@ struct Options {
   double reconnect_s = 60;
   ServerOptions servers;
   std::string source_password_file;
+  bool source_cluster = false;
   FilterOptions filter;
 };
 
@@ -167,6 +168,7 @@ class Cloning {
   [[nodiscard]] Result<ServerAddress> source_address() const {
     ServerOptions from = options_.servers;
     from.password_file = options_.source_password_file;
+    from.cluster = options_.source_cluster;
     return make_address(options_.source, from, "source");
   }
 
@@ -267,6 +269,8 @@ Verb add_clone(CLI::App& app, const Globals& globals) {
   add_server_options(app, options->servers, "target");
   app.add_option("--source-password-file", options->source_password_file,
                  "File whose first line is the password of the source");
+  app.add_flag("--source-cluster", options->source_cluster,
+               "The source is a node of a cluster: all of the cluster is meant");
   return [options, &globals] { return run(*options, globals); };
 }
 

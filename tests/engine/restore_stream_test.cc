@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "engine/clock.h"
 #include "rdb/parser.h"
 #include "rdb_text.h"
 
@@ -184,6 +185,26 @@ TEST(RestoreStream, SendsAKeyWhoseTimeHasComeWhenAFollowedSourceDeletesIt) {
   EXPECT_EQ(restored.result.total.expired, 0u);
   EXPECT_EQ(restored.result.total.written, 1u);
   EXPECT_EQ(restored.commands.back().at(2), "1000");
+}
+
+TEST(RestoreStream, LetsAKeyStayUntilAFollowedSourceCanHaveSaidWhatBecameOfIt) {
+  auto given = options();
+  given.sends_expired = true;
+  given.grace = std::chrono::minutes(1);
+  const std::int64_t begun_ms = unix_now_ms();
+  const Restored restored(
+      rdb_stream(rdb_expiry(1000) + rdb_record("gone", "v") + rdb_expiry(begun_ms + 5) +
+                 rdb_record("soon", "v") + rdb_expiry(begun_ms + 1'000'000'000) +
+                 rdb_record("late", "v") + rdb_record("never", "v")),
+      given);
+  EXPECT_EQ(restored.result.total.written, 4u);
+  const auto ttl_of = [&](std::size_t from_end) {
+    return std::stoll(restored.commands.at(restored.commands.size() - from_end).at(2));
+  };
+  EXPECT_GE(ttl_of(4), begun_ms + 60'000);
+  EXPECT_GE(ttl_of(3), begun_ms + 60'000);
+  EXPECT_EQ(ttl_of(2), begun_ms + 1'000'000'000);
+  EXPECT_EQ(ttl_of(1), 0);
 }
 
 TEST(RestoreStream, DoesNotSendKeysOfADatabaseTheTargetLacks) {

@@ -413,6 +413,32 @@ class SoakStorm(Storm):
                     self.storm(name, 60000, seed)
 
 
+class Clone(ClusterCase):
+    """Live to live, into another shape."""
+
+    def test_into_a_cluster_and_out_of_it(self):
+        source = self.server('redis70')
+        with self.client(source) as client:
+            client.pipeline(('SET', f'k{i}', i) for i in range(3000))
+            client.call('HSET', 'h', 'f', 1)
+        cluster = self.cluster('redis70', 3)
+        run = cli.sluice('clone', '--json', source.uri(), cluster.uri(), '--cluster')
+        result = self.assert_done(run)
+        self.assert_balanced(result)
+        self.assertEqual((result['written'], cluster.keys()), (3001, 3001))
+        self.assertTrue(result['verified'], run)
+        back = self.server('valkey91')
+        run = cli.sluice('clone', '--json', cluster.uri(1), back.uri(), '--source-cluster')
+        self.assertEqual(self.assert_done(run)['digest'], result['digest'])
+        other = self.cluster('redis70', 2)
+        run = cli.sluice('clone', '--json', cluster.uri(), other.uri(), '--source-cluster',
+                         '--cluster')
+        self.assertEqual(self.assert_done(run)['digest'], result['digest'])
+        self.assertEqual(other.keys(), 3001)
+        run = cli.sluice('clone', '--json', source.uri(), cluster.uri(), '--cluster', '--follow')
+        self.assert_refused(run, 'bad_option', '--follow', exit_code=cli.USAGE)
+
+
 class Sentinel(ClusterCase):
     def sentinel(self, name, primary, *lines):
         """A sentinel that watches `primary` under the name main."""
