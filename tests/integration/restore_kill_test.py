@@ -244,7 +244,7 @@ class RestoreKill(feed_test.Feeding):
         whole = {name: self.whole_seconds(name, mode) for name in SERVERS}
         seen = collections.Counter()
         for number in range(ROUNDS):
-            name = SERVERS[number % OTHER_EVERY == OTHER_EVERY - 1]
+            name = SERVERS[number % OTHER_EVERY == 1]
             with self.subTest(round=number, server=name, mode=mode, victim=victim):
                 self.one_round(name, mode, victim, whole[name], number, seen)
         took = ', '.join(f'{name} {seconds:.1f} s' for name, seconds in whole.items())
