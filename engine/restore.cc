@@ -67,7 +67,7 @@ class RestoreRun {
                                  .code = "ledger_gap",
                                  .message = "keys are unaccounted for; this is a fault of sluice"};
     }
-    if (!result.interrupted) note_.clear();
+    if (!result.interrupted && result.verified.value_or(true)) note_.clear();
   }
 
  private:
