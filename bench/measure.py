@@ -54,10 +54,10 @@ class _PeakMemory(threading.Thread):
         return self._peak
 
 
-def run(command, cwd=None, *, env=None, stdout=subprocess.DEVNULL):
+def run(command, cwd=None, *, env=None, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL):
     """The cost of a command that must succeed; its output goes nowhere unless told."""
     begun = time.monotonic()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout,
+    process = subprocess.Popen(command, stdin=stdin, stdout=stdout,
                                stderr=subprocess.PIPE, cwd=cwd, env=env)
     memory = _PeakMemory(process.pid)
     with process.stderr:
