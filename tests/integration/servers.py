@@ -54,10 +54,14 @@ class Absent(Exception):
 
 
 def free_port():
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """A loopback port that was free a moment ago. A node of a cluster, which takes the one 10,000
+    above it as well, can have it."""
+    while True:
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            port = s.getsockname()[1]
+        if port <= 55_535:
+            return port
 
 
 def _die_with_parent():
