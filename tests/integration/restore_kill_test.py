@@ -4,7 +4,7 @@
 
   restore_kill_test.py [--rounds N] [--seed S] [unittest arguments]
 
-3 rounds of each mode and victim unless told. The seed is printed; the moments also depend on how fast
+2 rounds of each mode and victim unless told. The seed is printed; the moments also depend on how fast
 the machine is.
 """
 
@@ -25,7 +25,7 @@ import servers  # noqa: E402
 
 SERVERS = ('redis70', 'valkey91')
 OTHER_EVERY = 5  # rounds, of which one is with the second server
-ROUNDS = 3
+ROUNDS = 2
 SEED = None
 # More than what stands between two notes of how far a restore is.
 KEYS, KEY_BYTES, LONG_BYTES = 10_000, 10_000, 3 << 20
