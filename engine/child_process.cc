@@ -1,11 +1,9 @@
 #include "engine/child_process.h"
 
-#include <signal.h>
-
-#include <array>
 #include <boost/process.hpp>
 #include <boost/process/extend.hpp>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <thread>
@@ -49,8 +47,8 @@ void end(process::child& child) {
 }
 
 std::string text_of(std::FILE* file) {
-  std::rewind(file);
   std::string text(output_bytes_max, '\0');
+  if (std::fseek(file, 0, SEEK_SET) != 0) return {};
   text.resize(std::fread(text.data(), 1, text.size(), file));
   return text;
 }
@@ -59,7 +57,7 @@ std::string text_of(std::FILE* file) {
 
 Result<ChildOutput> run_child(const std::vector<std::string>& command,
                               const std::map<std::string, std::string>& environment,
-                              std::stop_token stop) {
+                              const std::stop_token& stop) {
   const File out(std::tmpfile());
   if (!out) return std::unexpected(cannot_start(command.front(), "no temporary file"));
   process::environment variables = boost::this_process::environment();

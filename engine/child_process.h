@@ -19,6 +19,6 @@ struct ChildOutput {
 /// is sent SIGTERM, and SIGKILL five seconds later.
 [[nodiscard]] Result<ChildOutput> run_child(const std::vector<std::string>& command,
                                             const std::map<std::string, std::string>& environment,
-                                            std::stop_token stop);
+                                            const std::stop_token& stop);
 
 }  // namespace sluice::engine

@@ -109,7 +109,7 @@ class LocalServer {
   }
 
  private:
-  Result<std::string> find_program() const {
+  [[nodiscard]] Result<std::string> find_program() const {
     if (!options_.program.empty()) return options_.program;
     const std::string name = options_.flavor + "-server";
     if (const auto found = in_path(name)) return *found;
@@ -119,7 +119,7 @@ class LocalServer {
 
   Result<void> make_directory() {
     std::error_code bad;
-    std::string name(wanted_);
+    const std::string name(wanted_);
     if (name.empty()) {
       std::string pattern = (fs::current_path() / "sluice-clone-XXXXXX").string();
       if (::mkdtemp(pattern.data()) == nullptr) {
@@ -161,8 +161,8 @@ class LocalServer {
     return wait_until_ready(program);
   }
 
-  Result<void> write_settings(const fs::path& file, std::uint16_t port,
-                              const std::string& password) const {
+  [[nodiscard]] Result<void> write_settings(const fs::path& file, std::uint16_t port,
+                                            const std::string& password) const {
     const auto here = [this](std::string_view name) {
       return in_quotes((directory_ / name).string());
     };
