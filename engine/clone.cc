@@ -145,10 +145,7 @@ class CloneRun {
     copy.raw_bytes = input.parser().offset();
     if (facts.header()) result_.source.rdb_version = facts.header()->version;
     engine::add_filter_notes(options_.filter, chooser_, databases_, facts.functions(), copy);
-    if (facts.module_aux() == 0) return;
-    copy.notes.push_back(std::to_string(facts.module_aux()) +
-                         " record(s) of data that modules keep outside of keys were not carried "
-                         "over: RESTORE cannot");
+    engine::note_module_aux(facts.module_aux(), copy);
   }
 
   /// `keys`: how many are done.
@@ -247,10 +244,7 @@ std::string to_json(const CloneResult& result) {
     object.erase("backup");
     object.erase("instance");
   }
-  object["source"] = {
-      {"uri", result.source.uri},         {"server", result.source.server},
-      {"version", result.source.version}, {"rdb_version", result.source.rdb_version},
-      {"replid", result.source.replid},   {"offset", result.source.offset}};
+  object["source"] = engine::json_source(result.source);
   object["followed"] = nullptr;
   if (const auto& followed = result.followed) {
     object["followed"] = {{"offset", followed->offset},

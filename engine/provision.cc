@@ -20,7 +20,6 @@
 #include "engine/io_thread.h"
 #include "engine/server_link.h"
 #include "engine/target_console.h"
-#include "net/socket_error.h"
 #include "storage/backup_id.h"
 
 namespace sluice {

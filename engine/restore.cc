@@ -147,15 +147,6 @@ engine::RestoreState starting_state(const RestoreOptions& options, const engine:
   return state;
 }
 
-void add_notes(const engine::Manifest& manifest, RestoreResult& result) {
-  if (manifest.module_aux > 0) {
-    result.notes.push_back(
-        fmt::format("{} record(s) of data that modules keep outside of keys were not carried "
-                    "over: RESTORE cannot",
-                    manifest.module_aux));
-  }
-}
-
 /// What cannot be had together.
 std::optional<Error> refuse_combination(const RestoreOptions& options,
                                         const engine::ServerLink& link) {
@@ -229,10 +220,15 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
   if (auto readable = engine::probe(**repository, *backup); !readable) {
     return std::unexpected(readable.error());
   }
-  if (options.mode == RestoreMode::feed) {
-    if (!options.filter.empty() || options.dry_run) return std::unexpected(feeds_all());
-    auto note = engine::RestoreNote::open(**repository, *link, meter);
-    if (!note) return std::unexpected(note.error());
+  const bool feeds = options.mode == RestoreMode::feed;
+  if (feeds && (!options.filter.empty() || options.dry_run)) return std::unexpected(feeds_all());
+  std::optional<engine::RestoreNote> note;
+  if (!options.dry_run) {
+    auto opened = engine::RestoreNote::open(**repository, *link, meter);
+    if (!opened) return std::unexpected(opened.error());
+    note.emplace(*std::move(opened));
+  }
+  if (feeds) {
     auto fed = engine::feed_restore(**repository, *backup, options, *link, meter, job);
     if (fed && !fed->interrupted) note->clear();
     return fed;
@@ -241,12 +237,6 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
   meter.set_phase("connecting");
   meter.update(0, 0);
   engine::IoThread io;
-  std::optional<engine::RestoreNote> note;
-  if (!options.dry_run) {
-    auto opened = engine::RestoreNote::open(**repository, *link, meter);
-    if (!opened) return std::unexpected(opened.error());
-    note.emplace(*std::move(opened));
-  }
   if (options.resume) {
     if (auto fits = note->check(*backup, options); !fits) return std::unexpected(fits.error());
   }
@@ -270,7 +260,7 @@ Result<RestoreResult> restore(const RestoreOptions& options, const JobContext& j
   RestoreRun run(**repository, *backup, options, *chooser, *link, std::move(*target), io, meter,
                  job, *note, state);
   run.run(meter, result);
-  add_notes(backup->manifest, result);
+  engine::note_module_aux(backup->manifest.module_aux, result);
   result.seconds = meter.seconds();
   return result;
 }

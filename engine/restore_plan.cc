@@ -7,6 +7,7 @@
 #include "engine/clock.h"
 #include "engine/conversion_loss.h"
 #include "engine/errors.h"
+#include "engine/info_text.h"
 #include "engine/restore_filter.h"
 #include "engine/target_format.h"
 #include "net/client.h"
@@ -18,12 +19,9 @@ namespace asio = boost::asio;
 
 /// A number of INFO; none when it is not there.
 std::optional<std::uint64_t> info_number(std::string_view info, std::string_view name) {
-  const std::string mark = "\n" + std::string(name) + ":";
-  const std::size_t at = info.find(mark);
-  if (at == std::string_view::npos) return std::nullopt;
+  const std::string_view text = info_field(info, name);
   std::uint64_t number = 0;
-  const char* const from = info.data() + at + mark.size();
-  const auto [end, ec] = std::from_chars(from, info.data() + info.size(), number);
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
   return ec == std::errc() ? std::optional(number) : std::nullopt;
 }
 

@@ -280,6 +280,14 @@ Result<std::uint64_t> Transfer::count_keys() {
   return std::unexpected(from_net(keys.error(), Role::target, link_.display));
 }
 
+void note_module_aux(std::uint64_t records, RestoreResult& result) {
+  if (records == 0) return;
+  result.notes.push_back(
+      fmt::format("{} record(s) of data that modules keep outside of keys were not carried "
+                  "over: RESTORE cannot",
+                  records));
+}
+
 Result<ReadyTarget> look_at(IoThread& io, const ServerLink& link, const JobContext& job) {
   if (link.cluster) return look_at_cluster(io, link, job);
   auto target = io.run(look_at_target(io.executor(), link), job.stop);

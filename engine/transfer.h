@@ -145,6 +145,9 @@ class Transfer {
   bool doubtful_ = false;
 };
 
+/// Notes data of modules that are in no key, which no command brings.
+void note_module_aux(std::uint64_t records, RestoreResult& result);
+
 /// Asks a server, or all primaries of a cluster, what look_at_target() asks. Writes nothing.
 [[nodiscard]] Result<ReadyTarget> look_at(IoThread& io, const ServerLink& link,
                                           const JobContext& job);

@@ -180,11 +180,7 @@ class Cloning {
     how.target = target_;
     how.on_conflict = policy_of(options_.transfer);
     how.flush = options_.transfer.flush;
-    how.mode = mode_of(options_.transfer);
-    how.verify = proof_of(options_.transfer);
-    how.connections = options_.transfer.connections;
-    how.bytes_per_second = options_.transfer.rate;
-    how.latency_ms_max = options_.transfer.latency_ms_max;
+    apply(options_.transfer, how);
     how.filter = filter_;
     how.follow = options_.follow || options_.cut_over;
     how.dry_run = options_.dry_run;
@@ -199,11 +195,7 @@ class Cloning {
     how.repository = globals_.repository;
     how.backup = summary_.id;
     how.target = target_;
-    how.mode = mode_of(options_.transfer);
-    how.verify = proof_of(options_.transfer);
-    how.connections = options_.transfer.connections;
-    how.bytes_per_second = options_.transfer.rate;
-    how.latency_ms_max = options_.transfer.latency_ms_max;
+    apply(options_.transfer, how);
     how.filter = filter_;
     how.io = globals_.io_backend();
     auto restored = restore(how, job);

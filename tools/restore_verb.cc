@@ -53,11 +53,7 @@ int run(const Options& options, const Globals& globals) {
   job.target = std::move(*address);
   job.on_conflict = policy_of(options.transfer);
   job.flush = options.transfer.flush;
-  job.verify = proof_of(options.transfer);
-  job.mode = mode_of(options.transfer);
-  job.connections = options.transfer.connections;
-  job.bytes_per_second = options.transfer.rate;
-  job.latency_ms_max = options.transfer.latency_ms_max;
+  apply(options.transfer, job);
   job.listen = options.listen;
   job.io = globals.io_backend();
   Result<RestoreResult> result;

@@ -37,4 +37,15 @@ void add_transfer_options(CLI::App& app, TransferOptions& options,
 /// What is said when it may not.
 [[nodiscard]] Error not_confirmed();
 
+/// How keys are written, for RestoreOptions or CloneOptions; not what happens to those that are
+/// there.
+template <typename Job>
+void apply(const TransferOptions& options, Job& job) {
+  job.mode = mode_of(options);
+  job.verify = proof_of(options);
+  job.connections = options.connections;
+  job.bytes_per_second = options.rate;
+  job.latency_ms_max = options.latency_ms_max;
+}
+
 }  // namespace sluice::tools
