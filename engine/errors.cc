@@ -50,6 +50,13 @@ std::string_view code_name(storage::Errc code) noexcept {
     case io_unavailable: return "io_unavailable";
     case codec_failure: return "codec_failure";
     case finished: return "finished";
+    case exists: return "exists";
+    case changed: return "changed";
+    case fenced: return "fenced";
+    case implausible: return "implausible";
+    case key_needed: return "key_needed";
+    case wrong_key: return "wrong_key";
+    case not_authentic: return "not_authentic";
   }
   return "unknown";
 }

@@ -24,6 +24,13 @@ class Category final : public std::error_category {
       case Errc::io_unavailable: return "io_uring was asked for and cannot be used";
       case Errc::codec_failure: return "encoded bytes do not decode to what was given";
       case Errc::finished: return "the writer was already committed or abandoned";
+      case Errc::exists: return "exists already";
+      case Errc::changed: return "was replaced meanwhile";
+      case Errc::fenced: return "was taken over by another, as its lease had run out";
+      case Errc::implausible: return "much less is listed than was before";
+      case Errc::key_needed: return "is encrypted, and no key was given";
+      case Errc::wrong_key: return "no key slot opens with the key given";
+      case Errc::not_authentic: return "was changed, swapped or encrypted with another key";
     }
     return "unknown error";
   }

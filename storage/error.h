@@ -27,6 +27,13 @@ enum class Errc {
   io_unavailable,        ///< io_uring was asked for by name and cannot be used.
   codec_failure,         ///< What was encoded did not decode to the same bytes.
   finished,              ///< The writer was already committed or abandoned.
+  exists,                ///< An object of that name is there already.
+  changed,               ///< An object was replaced since it was read.
+  fenced,                ///< Another took over what this one was writing, as its lease had run out.
+  implausible,           ///< Much less is listed than there should be, so nothing is removed.
+  key_needed,            ///< The repository is encrypted, and no key was given.
+  wrong_key,             ///< No key slot of the repository opens with what was given.
+  not_authentic,         ///< Encrypted bytes were changed, swapped or made with another key.
 };
 
 [[nodiscard]] std::error_code make_error_code(Errc code) noexcept;
