@@ -35,8 +35,9 @@ class RestoreRun {
         backup_(backup),
         job_(job),
         note_(note),
-        transfer_(how(options, backup.manifest, target, note), options.target, link,
-                  std::move(target), io, meter, job, state.records > 0 ? &state.so_far : nullptr),
+        transfer_options_(how(options, backup.manifest, target, note)),
+        transfer_(transfer_options_, options.target, link, std::move(target), io, meter, job,
+                  state.records > 0 ? &state.so_far : nullptr),
         checkpoint_(state, noting(), transfer_, transfer_.entry()),
         filter_(options.filter, chooser, backup, checkpoint_, tally_, state.started_at_ms) {}
 
@@ -109,6 +110,7 @@ class RestoreRun {
   const engine::OpenBackup& backup_;
   const JobContext& job_;
   engine::RestoreNote& note_;
+  engine::TransferOptions transfer_options_;
   engine::Transfer transfer_;
   engine::RestoreCheckpoint checkpoint_;
   engine::RestoreLedger filtered_{OnConflict::refuse};  // what does not come so far as transfer_

@@ -122,12 +122,12 @@ void PlanRun::take_memory(std::string_view info, RestorePlan& plan) const {
 void PlanRun::add_notes(const RestorePlan& plan, RestoreResult& result) const {
   result.notes.insert(result.notes.begin(), "dry run: nothing was written");
   if (plan.fits && !*plan.fits) {
-    result.notes.push_back(
+    result.notes.emplace_back(
         "it does not fit below maxmemory of the target: keys would be evicted "
         "or refused (OOM), as its maxmemory-policy says");
   }
   if (ledger_.lost_names()) {
-    result.notes.push_back(
+    result.notes.emplace_back(
         "of databases that go to one, more keys than can be compared: which names they share "
         "was not found out for all of them");
   }
