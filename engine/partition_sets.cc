@@ -58,6 +58,7 @@ PartitionSets::PartitionSets(const PartitionOptions& options, std::vector<Fence>
 }
 
 PartitionSets::~PartitionSets() {
+  shelf_.stop_spills();
   drop();
   for (auto& [db, set] : sets_) {
     for (Partition& partition : set.partitions) {
@@ -214,7 +215,15 @@ void PartitionSets::drop() {
 }
 
 void PartitionSets::make_room(std::size_t bytes) {
-  if (shelf_.gauge().now() + bytes <= options_.memory_bytes) return;
+  const std::size_t memory_bytes = options_.memory_bytes;
+  const auto fits = [&](std::size_t limit) { return shelf_.gauge().now() + bytes <= limit; };
+  // What is being written is as good as free, so it begins before all is used up.
+  if (!fits(memory_bytes / 16 * 15 + shelf_.spilling_bytes())) spill_largest(bytes);
+  while (!fits(memory_bytes) && shelf_.wait_for_spill()) {
+  }
+}
+
+void PartitionSets::spill_largest(std::size_t bytes) {
   struct Candidate {
     int order;  // what is staged later, what is being staged last
     std::uint64_t memory_bytes;
@@ -232,8 +241,9 @@ void PartitionSets::make_room(std::size_t bytes) {
   std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
     return a.order != b.order ? a.order < b.order : a.memory_bytes > b.memory_bytes;
   });
+  const std::size_t limit = options_.memory_bytes / 16 * 13;
   for (const Candidate& candidate : candidates) {
-    if (shelf_.gauge().now() + bytes <= options_.memory_bytes / 4 * 3) break;
+    if (shelf_.gauge().now() + bytes <= limit + shelf_.spilling_bytes()) break;
     candidate.set->staged = false;
     shelf_.spill(*candidate.partition);
   }
@@ -247,6 +257,7 @@ void PartitionSets::spill_all() {
 
 Result<void> PartitionSets::finish() {
   drop();
+  shelf_.finish_spills();
   for (auto& [db, set] : sets_) {
     for (std::size_t i = 0; i < set.partitions.size(); ++i) {
       Partition& partition = set.partitions[i];

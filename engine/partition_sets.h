@@ -89,6 +89,7 @@ class PartitionSets {
 
   /// Spills until there is room for `bytes` more.
   void make_room(std::size_t bytes);
+  void spill_largest(std::size_t bytes);
 
   PartitionOptions options_;
   std::size_t stage_bytes_;

@@ -8,6 +8,7 @@
 #include "engine/block_pool.h"
 #include "engine/extent_file.h"
 #include "engine/packed_record.h"
+#include "engine/partition_spill.h"
 #include "sluice/result.h"
 
 namespace sluice::engine {
@@ -43,7 +44,8 @@ void for_each_record(const std::byte* at, std::size_t bytes, See&& see) {
 /// and scratch.
 ///
 /// Errors:  of scratch are sticky; records that were to be written are lost then.
-/// Threads: one; release() and file().read(), peek() and discard() from any number at once.
+/// Threads: one; after finish_spills(), release() and file().read(), peek() and discard() from any
+///          number at once. One of its own writes to scratch.
 class PartitionShelf {
  public:
   PartitionShelf(std::size_t memory_bytes, MemoryGauge* whole);
@@ -65,23 +67,32 @@ class PartitionShelf {
   static void attach(Partition& partition, Block* block) noexcept;
   /// No more records come.
   static void close(Partition& partition) noexcept;
-  /// Writes all that is in memory to scratch.
+  /// Has all that is in memory written to scratch, by and by. The partition is not to move, nor its
+  /// extents to be looked at, until finish_spills() or stop_spills().
   void spill(Partition& partition);
+  /// How much of the memory is being written.
+  [[nodiscard]] std::size_t spilling_bytes() const noexcept { return spill_.pending_bytes(); }
+  /// Waits until some of it is free again. False when nothing is being written.
+  bool wait_for_spill() { return spill_.wait_for_one(); }
+  void finish_spills() { spill_.finish(); }
+  /// What is not written yet will not be.
+  void stop_spills() noexcept { spill_.stop(); }
   /// Gives back the memory of a closed partition.
   void release(Partition& partition) noexcept;
 
-  [[nodiscard]] const std::optional<Error>& error() const noexcept { return error_; }
+  [[nodiscard]] const std::optional<Error>& error() const noexcept {
+    return error_ ? error_ : spill_.error();
+  }
   void fail(Error error) {
     if (!error_) error_ = std::move(error);
   }
 
  private:
-  [[nodiscard]] Result<void> write(Partition& partition) noexcept;
-
   MemoryGauge gauge_;
   std::size_t partitions_max_;
   BlockPool pool_;
   ExtentFile file_;
+  PartitionSpill spill_;
   std::optional<Error> error_;
 };
 
