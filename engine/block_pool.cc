@@ -10,8 +10,9 @@
 namespace sluice::engine {
 namespace {
 
-constexpr std::size_t populate_bytes = 2
-                                       << 20;  // a huge page, and a multiple of all sizes of blocks
+// A huge page, and a multiple of all sizes of blocks.
+constexpr std::size_t populate_bytes = 2 << 20;
+constexpr std::size_t fill_bytes_min = 8 << 20;  // below it a thread is not worth its start
 
 }  // namespace
 
@@ -43,7 +44,15 @@ BlockPool::BlockPool(std::size_t memory_bytes, std::size_t block_bytes, MemoryGa
   ::madvise(mapping_, mapped_bytes_ / populate_bytes * populate_bytes, MADV_HUGEPAGE);
 }
 
-BlockPool::~BlockPool() { ::munmap(whole_, whole_bytes_); }
+BlockPool::~BlockPool() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stop_ = true;
+  }
+  taken_.notify_one();
+  if (filler_.joinable()) filler_.join();
+  ::munmap(whole_, whole_bytes_);
+}
 
 bool BlockPool::is_mapped(const Block* block) const noexcept {
   const auto* const at = reinterpret_cast<const std::byte*>(block);
@@ -53,14 +62,16 @@ bool BlockPool::is_mapped(const Block* block) const noexcept {
 Block* BlockPool::take() {
   void* memory = nullptr;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (spare_ != nullptr) {
       memory = spare_;
       spare_ = spare_->next;
     } else if (taken_bytes_ < mapped_bytes_) {
-      if (taken_bytes_ == populated_bytes_) populate();
       memory = mapping_ + taken_bytes_;
       taken_bytes_ += block_bytes_;
+      if (taken_bytes_ > populated_bytes_) populate(lock);
+      if (!filler_.joinable() && needs_filling()) filler_ = std::thread([this] { fill(); });
+      if (needs_filling()) taken_.notify_one();
     }
   }
   if (memory == nullptr) return take_large(block_room());
@@ -68,11 +79,31 @@ Block* BlockPool::take() {
   return new (memory) Block{.next = nullptr, .room = block_room(), .used = 0};
 }
 
+bool BlockPool::needs_filling() const noexcept {
+  return taken_bytes_ >= fill_bytes_min && populated_bytes_ < mapped_bytes_ &&
+         populated_bytes_ < 2 * taken_bytes_;
+}
+
+/// Keeps ahead of take(), which does not wait: who touches what is not made yet has it made.
+void BlockPool::fill() noexcept {
+  std::unique_lock lock(mutex_);
+  while (!stop_ && populated_bytes_ < mapped_bytes_) {
+    if (needs_filling()) {
+      populate(lock);
+    } else {
+      taken_.wait(lock);
+    }
+  }
+}
+
 /// Has the system make some memory at once, which costs half of what it does page by page.
-void BlockPool::populate() noexcept {
+void BlockPool::populate(std::unique_lock<std::mutex>& lock) noexcept {
+  std::byte* const at = mapping_ + populated_bytes_;
   const std::size_t bytes = std::min(populate_bytes, mapped_bytes_ - populated_bytes_);
-  ::madvise(mapping_ + populated_bytes_, bytes, MADV_POPULATE_WRITE);  // or it comes when touched
   populated_bytes_ += bytes;
+  lock.unlock();
+  ::madvise(at, bytes, MADV_POPULATE_WRITE);  // or it comes when touched
+  lock.lock();
 }
 
 Block* BlockPool::take_large(std::size_t room) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <thread>
 
 namespace sluice::engine {
 
@@ -59,9 +61,11 @@ struct Block {
 ///
 /// Memory:  counted in the gauge with all that they take while they are taken; huge pages where the
 ///          system has them. When the mapping is used up, blocks of
-///          the one size come from the heap too: whoever takes them keeps the budget.
+///          the one size come from the heap too: whoever takes them keeps the budget. Once a good
+///          deal of the mapping is taken, as much again of it is made ready.
 /// Errors:  std::bad_alloc.
-/// Threads: any.
+/// Threads: any. One of its own has the system make memory, which takes long where a hypervisor has
+///          to find it first.
 class BlockPool {
  public:
   /// `block_bytes`: whole pages, Block itself included.
@@ -86,7 +90,9 @@ class BlockPool {
   void release(Block* list) noexcept;
 
  private:
-  void populate() noexcept;
+  void fill() noexcept;
+  [[nodiscard]] bool needs_filling() const noexcept;
+  void populate(std::unique_lock<std::mutex>& lock) noexcept;
   [[nodiscard]] bool is_mapped(const Block* block) const noexcept;
 
   MemoryGauge& gauge_;
@@ -98,8 +104,11 @@ class BlockPool {
 
   std::mutex mutex_;                 // guards the rest
   std::size_t taken_bytes_ = 0;      // of the mapping, from the front
-  std::size_t populated_bytes_ = 0;  // the same, no less
+  std::size_t populated_bytes_ = 0;  // the same, no less: what the system was asked to make
   Block* spare_ = nullptr;
+  bool stop_ = false;
+  std::condition_variable taken_;
+  std::thread filler_;
 };
 
 }  // namespace sluice::engine

@@ -22,7 +22,7 @@ constexpr std::size_t fixed_bytes = 48 << 20;
 constexpr std::size_t thread_bytes = 32 << 20;
 constexpr std::size_t stream_bytes = 14 << 20;
 constexpr std::size_t store_bytes_min = 16 << 20;
-constexpr std::size_t partition_bytes = 4 << 20;
+constexpr std::size_t partition_bytes = 2 << 20;
 constexpr std::size_t partition_bytes_max = 8 << 20;
 
 Error lost_keys() {
