@@ -49,7 +49,8 @@ struct ShardStream {
 /// Mostly there is one stream. The shards of a cluster have one each: their records are sorted
 /// together; of a key that several of them send, the one of the slot's owner counts. The aux
 /// fields, and what modules keep outside of keys, are those of the first; function libraries those
-/// of all. Memory:  options.memory_bytes. Threads: one at a time; `threads` more during finish().
+/// of all. Memory:  options.memory_bytes. Threads: one at a time, beside those of the
+/// PartitionStore; `threads` more during finish().
 class CanonicalIngest final : public Ingest {
  public:
   /// `what` names the stream in errors. All that is referred to must outlive this; `parent` may be

@@ -64,7 +64,9 @@ struct PartitionStats {
 /// Errors:  "scratch_failed" and "record_too_long" are sticky: after one, adding does nothing.
 ///          "duplicate_key" where a (db, key) is there twice: no server loads such an RDB. Records
 ///          that are `foreign` give way instead.
-/// Threads: one until finish(); then any number may call take(), each index once.
+/// Threads: one until finish(); then any number may call take(), each index once. Two of its own
+/// make
+///          memory ready and write to scratch.
 class PartitionStore {
  public:
   using BatchFunction = std::function<Result<void>(const SortedBatch&)>;
