@@ -74,6 +74,7 @@ class FeedExam {
     const bool attached = replication && is_attached(state, *replication);
     const bool whole = replication && has_all(state, *replication);
     std::vector<std::string> settings;
+    settings.reserve(state.settings.size());
     for (const auto& [name, value] : state.settings)
       settings.push_back(fmt::format("{} was {}", name, value.empty() ? "empty" : value));
     findings_.fail(

@@ -91,7 +91,7 @@ void LatencyWatch::pass(std::uint64_t bytes, const std::stop_token& stop) {
   if (rate_now) tell_once();
   while (rate_now && debt_bytes_ > 0 && !stop.stop_requested()) {
     const auto begun = Clock::now();
-    const double rate_bytes = static_cast<double>(*rate_now);
+    const auto rate_bytes = static_cast<double>(*rate_now);
     wait_for(std::min(debt_bytes_ / rate_bytes, wait_s_max), stop);
     const double waited_s = std::chrono::duration<double>(Clock::now() - begun).count();
     throttled_s_ += waited_s;

@@ -62,7 +62,7 @@ void add_filter_notes(const Filter& filter, const KeyChooser& chooser,
   }
   if (merges_databases(filter, chooser, databases) &&
       result.total.failed + result.total.skipped > 0) {
-    result.notes.push_back(
+    result.notes.emplace_back(
         "of a key that several of the databases have which go to one, the first is written; the "
         "others are skipped, or fail with BUSYKEY");
   }

@@ -128,7 +128,7 @@ boost::asio::awaitable<net::Result<std::unique_ptr<net::Connection>>> log_in(
     if (!found) co_return std::unexpected(std::move(found.error()));
     link = *std::move(found);
   }
-  net::Login login = link.login();
+  const net::Login login = link.login();
   auto connection = co_await net::log_in(executor, login);
   co_return connection;
 }
