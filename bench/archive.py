@@ -72,6 +72,12 @@ class Repository:
     def remove(self):
         shutil.rmtree(self.path)
 
+    def remove_files(self):
+        """What takes room; the folders stay."""
+        for path in self.path.rglob('*'):
+            if path.is_file():
+                path.unlink()
+
     def disk_bytes(self):
         return disk_bytes(self.path)
 

@@ -11,9 +11,9 @@ order: a full backup into a fresh repository; an incremental one, of a second du
 percent other keys in another order, into a fresh copy of a repository that has the first; `verify`
 of that repository, from the page cache and from the disk; `redis-cli --rdb` of the first dump into
 a file, and, as the limit of loopback, to /dev/null; as the limit of the disk, `dd` of the same size
-with a sync. Repositories stay until the end, which takes about a GB a round: ext4 does not use an
-inode again within five seconds, and making the 256 folders of a repository after the deletion of
-another takes it several times as long, in its search for others.
+with a sync. Folders of repositories stay until the end: ext4 does not use an inode again within five
+seconds, and making the 256 of one after the deletion of another takes it several times as long, in
+its search for others.
 
 Prints the tables of docs/performance.md: medians; CPU is user and system time of the tool; MB are
 10^6 bytes of RDB. `get`: of keys drawn evenly, each in a process of its own, after the content of
@@ -73,6 +73,7 @@ class Bench:
             return cost
         fed = self._fed(feeder, run)
         self.said[what]['disk_bytes'] = repository.disk_bytes()
+        repository.remove_files()
         return fed
 
     def verify(self):
