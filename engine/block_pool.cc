@@ -38,7 +38,7 @@ BlockPool::BlockPool(std::size_t memory_bytes, std::size_t block_bytes, MemoryGa
   whole_ = ::mmap(nullptr, whole_bytes_, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (whole_ == MAP_FAILED) throw std::bad_alloc();
-  const std::uintptr_t begin = reinterpret_cast<std::uintptr_t>(whole_);
+  const auto begin = reinterpret_cast<std::uintptr_t>(whole_);
   mapping_ = static_cast<std::byte*>(whole_) + (populate_bytes - begin % populate_bytes);
   // Records go to as many places at once as there are partitions, more than small pages suit.
   ::madvise(mapping_, mapped_bytes_ / populate_bytes * populate_bytes, MADV_HUGEPAGE);
