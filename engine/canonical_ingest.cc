@@ -46,7 +46,10 @@ class PartitionWorkers {
   }
 
   void start(RunEncoder& encoder) {
-    ++running_;
+    {
+      const std::scoped_lock lock(mutex_);  // those that were started may have ended
+      ++running_;
+    }
     threads_.emplace_back([this, &encoder] { work(encoder); });
   }
 
