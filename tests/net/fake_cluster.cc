@@ -76,7 +76,7 @@ void FakeNode::serve(tcp::socket& socket) {
 }
 
 std::optional<std::string> FakeNode::reply_to(const Command& command) {
-  const std::scoped_lock lock(mutex_);
+  const std::scoped_lock lock(one_answer_, mutex_);
   if (command[0] != "CLUSTER") {
     std::string words = command[0];
     for (std::size_t i = 1; i < command.size(); ++i) words += " " + command[i];

@@ -15,7 +15,8 @@
 
 namespace sluice::net {
 
-/// A node of a cluster on loopback that answers any number of connections at once.
+/// A node of a cluster on loopback that answers any number of connections, one of all nodes at
+/// once.
 class FakeNode {
  public:
   using Command = std::vector<std::string>;
@@ -42,6 +43,7 @@ class FakeNode {
   boost::asio::io_context io_;
   boost::asio::ip::tcp::acceptor acceptor_;
   std::uint16_t port_ = 0;
+  inline static std::mutex one_answer_;  // an answer may change the topology that others tell
   mutable std::mutex mutex_;
   bool stopping_ = false;
   std::vector<std::string> log_;
