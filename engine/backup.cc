@@ -157,7 +157,7 @@ class BackupRun {
     return publish(std::move(origin->source));
   }
 
-  Result<void> refuse_stream_layout() const {
+  [[nodiscard]] Result<void> refuse_stream_layout() const {
     if (options_.layout != BackupLayout::stream) return {};
     return std::unexpected(
         Error{.stage = Stage::usage,
