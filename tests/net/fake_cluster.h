@@ -15,8 +15,8 @@
 
 namespace sluice::net {
 
-/// A node of a cluster on loopback that answers any number of connections. Of all nodes, one answers
-/// at a time.
+/// A node of a cluster on loopback that answers any number of connections. Of all nodes, one
+/// answers at a time.
 class FakeNode {
  public:
   using Command = std::vector<std::string>;
