@@ -7,6 +7,7 @@
 #include <memory>
 #include <thread>
 
+#include "faulty_store.h"
 #include "memory_store.h"
 #include "scratch.h"
 #include "storage/directory_store.h"
@@ -260,9 +261,16 @@ std::unique_ptr<ObjectStore> in_directory(const std::filesystem::path& scratch) 
   return root ? std::make_unique<DirectoryStore>(*std::move(root)) : nullptr;
 }
 
+/// What tests of others put around a store is one, too, while nothing goes wrong.
+std::unique_ptr<ObjectStore> decorated(const std::filesystem::path& /*scratch*/) {
+  static std::vector<std::unique_ptr<MemoryStore>> below;
+  below.push_back(std::make_unique<MemoryStore>());
+  return std::make_unique<FaultyStore>(*below.back());
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Store, ObjectStoreContract,
-    testing::Values(Kind{"directory", in_directory},
+    testing::Values(Kind{"directory", in_directory}, Kind{"faulty", decorated},
                     Kind{"memory", [](const auto&) { return std::make_unique<MemoryStore>(); }}),
     [](const auto& kind) { return kind.param.name; });
 
