@@ -267,12 +267,14 @@ Result<void> DirectoryStore::move(std::string_view from, std::string_view to) {
   if (!lock) return std::unexpected(lock.error());
   const auto target = place_of(root_, to, Missing::make);
   if (!target) return std::unexpected(target.error());
+  // Else a power cut could keep the renaming, and not the directory that it went to.
+  if (auto ok = sync_chain(*target); !ok) return ok;
   if (const int error_number = rename_exclusively(*source, *target); error_number != 0) {
     Error error = system_error(error_number, "renameat2", target->path());
     if (error_number == EEXIST) error.code = Errc::exists;
     return std::unexpected(std::move(error));
   }
-  if (auto ok = sync_chain(*target); !ok) return ok;
+  if (auto ok = sync_directory(target->directory()); !ok) return ok;
   return sync_directory(source->directory());
 }
 
