@@ -93,6 +93,18 @@ Result<Directory> open_part(const Directory& parent, const std::string& name) {
   return Directory{.fd = std::move(fd), .path = parent.path_of(name)};
 }
 
+/// Does `call` with a name of several parts, none of which may be a symbolic link.
+template <class Value>
+Result<Value> within(const Directory& parent, const std::string& name,
+                     Result<Value> (*call)(const Directory&, const std::string&)) {
+  const std::size_t slash = name.rfind('/');
+  auto directory = open_directory(parent, name.substr(0, slash));
+  if (directory) return call(*directory, name.substr(slash + 1));
+  if (directory.error().code == std::errc::no_such_file_or_directory)
+    return std::unexpected(Error{.code = Errc::not_found, .detail = parent.path_of(name)});
+  return std::unexpected(std::move(directory.error()));
+}
+
 }  // namespace
 
 Fd& Fd::operator=(Fd&& other) noexcept {
@@ -183,6 +195,7 @@ Result<std::vector<std::string>> list_directories(const Directory& directory) {
 }
 
 Result<Fd> open_for_reading(const Directory& parent, const std::string& name) {
+  if (name.contains('/')) return within(parent, name, open_for_reading);
   Fd file(::openat(parent.fd.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (file) return file;
   if (errno == ENOENT)
@@ -217,6 +230,7 @@ Result<std::uint64_t> size_of(const Fd& file, std::string_view object) {
 }
 
 Result<std::uint64_t> file_size(const Directory& parent, const std::string& name) {
+  if (name.contains('/')) return within(parent, name, file_size);
   const std::string object = parent.path_of(name);
   struct stat status{};
   if (::fstatat(parent.fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
@@ -226,6 +240,11 @@ Result<std::uint64_t> file_size(const Directory& parent, const std::string& name
 }
 
 Result<bool> exists(const Directory& parent, const std::string& name) {
+  if (name.contains('/')) {
+    auto found = within(parent, name, exists);
+    if (!found && found.error().code == Errc::not_found) return false;
+    return found;
+  }
   if (::faccessat(parent.fd.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return true;
   if (errno == ENOENT) return false;
   return failure("faccessat", parent.path_of(name));

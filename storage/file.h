@@ -66,6 +66,7 @@ void end_direct(const Fd& file) noexcept;
 [[nodiscard]] Result<std::uint64_t> size_of(const Fd& file, std::string_view object);
 /// Of the regular file `name`, without opening it. Errc::not_found when it is missing.
 [[nodiscard]] Result<std::uint64_t> file_size(const Directory& parent, const std::string& name);
+/// Whatever it is, a symbolic link too.
 [[nodiscard]] Result<bool> exists(const Directory& parent, const std::string& name);
 /// Fills `into` from `offset` on. Errc::truncated when the file ends before.
 [[nodiscard]] Result<void> read_exactly(const Fd& file, std::span<std::byte> into,

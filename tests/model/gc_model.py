@@ -136,6 +136,7 @@ class Model:
         count = len(scope.initial)
         packs = sorted({pack for names in scope.initial for pack in names})
         self.first_writer = count
+        self.first_packs = (1 << len(packs)) - 1
         self.own_pack = {count + w: len(packs) + w for w in range(scope.writers)}
         # Of each pack; -1: of the repack.
         self.owners = [min(b for b in range(count) if pack in scope.initial[b]) for pack in packs]
@@ -147,7 +148,7 @@ class Model:
     def initial(self):
         scope, count = self.scope, len(self.scope.initial)
         return State(
-            packs=(1 << self.own_pack[count]) - 1, trash=0, deleted=0,
+            packs=self.first_packs, trash=0, deleted=0,
             heads=(Head(COMMITTED),) * count + (Head(),) * scope.writers,
             manifests=tuple((sum(1 << pack for pack in names),) for names in scope.initial) +
             ((),) * scope.writers,

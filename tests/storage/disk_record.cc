@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdarg>
 #include <cstdlib>
+#include <ctime>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -18,6 +20,7 @@ namespace sluice::storage {
 namespace {
 
 std::atomic<bool> syncs_skipped = false;
+std::atomic<std::int64_t> clock_offset = 0;
 
 /// What is recorded, and which object each inode is.
 class Recorder {
@@ -38,6 +41,27 @@ class Recorder {
     const std::scoped_lock lock(mutex);
     recording_ = false;
     return std::exchange(ops_, {});
+  }
+
+  void adopt(const std::filesystem::path& directory) {
+    const std::scoped_lock lock(mutex);
+    (void)made(AT_FDCWD, directory.c_str(), DiskOp::Kind::make_directory);
+  }
+  void plan(int nth, int error, bool all_after) {
+    const std::scoped_lock lock(mutex);
+    calls_ = 0;
+    fail_at_ = nth;
+    error_ = error;
+    all_after_ = all_after;
+  }
+  [[nodiscard]] int calls() const { return calls_; }
+  /// Whether the call that is about to change `object` is to fail; sets errno.
+  bool fails(const std::optional<unsigned>& object) {
+    if (!recording_ || !object || fail_at_ == 0) return false;
+    const int n = ++calls_;
+    if (n < fail_at_ || (n > fail_at_ && !all_after_)) return false;
+    errno = error_;
+    return true;
   }
 
   void add(DiskOp op) {
@@ -89,6 +113,10 @@ class Recorder {
   std::vector<DiskOp> ops_;
   unsigned made_ = 0;
   bool recording_ = false;
+  int calls_ = 0;
+  int fail_at_ = 0;
+  int error_ = 0;
+  bool all_after_ = false;
 };
 
 Recorder& recorder() {
@@ -110,6 +138,8 @@ int open_recorded(int directory, const char* path, int flags, mode_t mode) {
   const std::scoped_lock lock(record.mutex);
   const auto parent = record.object_of(directory);
   if (!parent) return call(directory, path, flags, mode);
+  const bool makes = (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))) != 0;
+  if (makes && record.fails(parent)) return -1;
   const bool nameless = (flags & O_TMPFILE) == O_TMPFILE;
   const bool absent = ::faccessat(directory, path, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
   const int fd = call(directory, path, flags, mode);
@@ -117,8 +147,7 @@ int open_recorded(int directory, const char* path, int flags, mode_t mode) {
   if (nameless) (void)record.made(fd, DiskOp::Kind::make_file);
   if (!nameless && (flags & O_CREAT) != 0 && absent) {
     const unsigned object = record.made(fd, DiskOp::Kind::make_file);
-    record.add(
-        {.kind = DiskOp::Kind::enter, .object = object, .directory = *parent, .name = path});
+    record.add({.kind = DiskOp::Kind::enter, .object = object, .directory = *parent, .name = path});
   }
   return fd;
 }
@@ -140,8 +169,9 @@ int sync_recorded(int fd, const char* name) {
   auto* const call = real<int(int)>(name);
   Recorder& record = recorder();
   const std::scoped_lock lock(record.mutex);
-  const int result = call(fd);
   const auto object = record.object_of(fd);
+  if (record.fails(object)) return -1;
+  const int result = call(fd);
   if (result == 0 && object) record.add({.kind = DiskOp::Kind::sync, .object = *object});
   return result;
 }
@@ -154,6 +184,7 @@ int rename_recorded(int from_directory, const char* from, int to_directory, cons
   const auto object = record.object_of(from_directory, from);
   const auto source = record.object_of(from_directory);
   const auto target = record.object_of(to_directory);
+  if (record.fails(target)) return -1;
   const int result = call(from_directory, from, to_directory, to, flags);
   if (result == 0 && object && source && target) {
     record.add({.kind = DiskOp::Kind::rename,
@@ -170,11 +201,15 @@ int rename_recorded(int from_directory, const char* from, int to_directory, cons
 
 void start_recording(const std::filesystem::path& root) { recorder().start(root); }
 std::vector<DiskOp> stop_recording() { return recorder().stop(); }
+void record_directory(const std::filesystem::path& directory) { recorder().adopt(directory); }
 void record_mark(std::string text) {
   const std::scoped_lock lock(recorder().mutex);
   recorder().add({.kind = DiskOp::Kind::mark, .name = std::move(text)});
 }
 void set_syncs_skipped(bool skipped) { syncs_skipped = skipped; }
+void fail_call(int nth, int error, bool all_after) { recorder().plan(nth, error, all_after); }
+int changing_calls() { return recorder().calls(); }
+void set_clock_offset(std::chrono::seconds offset) { clock_offset = offset.count(); }
 
 }  // namespace sluice::storage
 
@@ -200,6 +235,7 @@ ssize_t write(int fd, const void* data, size_t size) {
   static auto* const call = sluice::storage::real<ssize_t(int, const void*, size_t)>("write");
   auto& record = sluice::storage::recorder();
   const std::scoped_lock lock(record.mutex);
+  if (record.fails(record.object_of(fd))) return -1;
   const off_t offset = record.recording() ? ::lseek(fd, 0, SEEK_CUR) : 0;
   const ssize_t written = call(fd, data, size);
   if (offset < 0) return written;
@@ -209,7 +245,9 @@ ssize_t write(int fd, const void* data, size_t size) {
 ssize_t pwrite(int fd, const void* data, size_t size, off_t offset) {
   static auto* const call =
       sluice::storage::real<ssize_t(int, const void*, size_t, off_t)>("pwrite");
-  const std::scoped_lock lock(sluice::storage::recorder().mutex);
+  auto& record = sluice::storage::recorder();
+  const std::scoped_lock lock(record.mutex);
+  if (record.fails(record.object_of(fd))) return -1;
   const ssize_t written = call(fd, data, size, offset);
   return sluice::storage::write_recorded(fd, data, written, static_cast<std::uint64_t>(offset));
 }
@@ -218,13 +256,21 @@ int ftruncate(int fd, off_t size) noexcept {
   static auto* const call = sluice::storage::real<int(int, off_t)>("ftruncate");
   auto& record = sluice::storage::recorder();
   const std::scoped_lock lock(record.mutex);
-  const int result = call(fd, size);
   const auto object = record.object_of(fd);
+  if (record.fails(object)) return -1;
+  const int result = call(fd, size);
   if (result == 0 && object) {
     record.add({.kind = DiskOp::Kind::truncate,
                 .object = *object,
                 .offset = static_cast<std::uint64_t>(size)});
   }
+  return result;
+}
+
+int clock_gettime(clockid_t clock, timespec* now) noexcept {
+  static auto* const call = sluice::storage::real<int(clockid_t, timespec*)>("clock_gettime");
+  const int result = call(clock, now);
+  if (result == 0 && clock == CLOCK_REALTIME) now->tv_sec += sluice::storage::clock_offset;
   return result;
 }
 
@@ -235,12 +281,12 @@ int mkdirat(int directory, const char* path, mode_t mode) noexcept {
   static auto* const call = sluice::storage::real<int(int, const char*, mode_t)>("mkdirat");
   auto& record = sluice::storage::recorder();
   const std::scoped_lock lock(record.mutex);
-  const int result = call(directory, path, mode);
   const auto parent = record.object_of(directory);
+  if (record.fails(parent)) return -1;
+  const int result = call(directory, path, mode);
   if (result == 0 && parent) {
     const unsigned object = record.made(directory, path, DiskOp::Kind::make_directory);
-    record.add(
-        {.kind = DiskOp::Kind::enter, .object = object, .directory = *parent, .name = path});
+    record.add({.kind = DiskOp::Kind::enter, .object = object, .directory = *parent, .name = path});
   }
   return result;
 }
@@ -251,13 +297,13 @@ int linkat(int from_directory, const char* from, int to_directory, const char* t
       sluice::storage::real<int(int, const char*, int, const char*, int)>("linkat");
   auto& record = sluice::storage::recorder();
   const std::scoped_lock lock(record.mutex);
+  const auto target = record.object_of(to_directory);
+  if (record.fails(target)) return -1;
   const int result = call(from_directory, from, to_directory, to, flags);
   if (result != 0) return result;
-  const auto target = record.object_of(to_directory);
   const auto object = record.object_of(to_directory, to);
   if (target && object) {
-    record.add(
-        {.kind = DiskOp::Kind::enter, .object = *object, .directory = *target, .name = to});
+    record.add({.kind = DiskOp::Kind::enter, .object = *object, .directory = *target, .name = to});
   }
   return result;
 }
@@ -276,6 +322,7 @@ int unlinkat(int directory, const char* path, int flags) noexcept {
   const std::scoped_lock lock(record.mutex);
   const auto parent = record.object_of(directory);
   const auto object = record.object_of(directory, path);
+  if (record.fails(parent)) return -1;
   const int result = call(directory, path, flags);
   if (result == 0 && parent && object) {
     record.add(

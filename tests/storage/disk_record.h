@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -39,6 +40,17 @@ struct DiskOp {
 void start_recording(const std::filesystem::path& root);
 [[nodiscard]] std::vector<DiskOp> stop_recording();
 void record_mark(std::string text);
+/// Takes what is there already for a part of it: of a directory that was made before.
+void record_directory(const std::filesystem::path& directory);
+
+/// Has calls that change something below the directory that start_recording() was given fail: the
+/// `nth` of them from now on, 1 being the next, or also all after it, with `error`. 0: none.
+void fail_call(int nth, int error, bool all_after = false);
+/// How many there were since.
+[[nodiscard]] int changing_calls();
+
+/// What the clock of this process says is so much off.
+void set_clock_offset(std::chrono::seconds offset);
 
 /// While set, fsync() and fdatasync() do nothing: for checks whose disk will not fail.
 void set_syncs_skipped(bool skipped);

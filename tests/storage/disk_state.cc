@@ -55,8 +55,7 @@ void Disk::write_blocks(const DiskOp& op, const auto& keeps_block) {
   auto& file = files_[op.object];
   for (std::size_t at = 0; at < op.bytes.size();) {
     const std::size_t position = op.offset + at;
-    const std::size_t size =
-        std::min(op.bytes.size() - at, block_bytes - position % block_bytes);
+    const std::size_t size = std::min(op.bytes.size() - at, block_bytes - position % block_bytes);
     if (keeps_block()) {
       file.resize(std::max(file.size(), position + size));
       std::copy_n(op.bytes.begin() + static_cast<std::ptrdiff_t>(at), size,

@@ -17,11 +17,11 @@ namespace sluice::storage {
 /// The files below a directory, by path; nullopt is a directory.
 using DiskImage = std::map<std::string, std::optional<std::vector<std::byte>>>;
 
-/// What a power cut leaves of what was not synced. A write that was not is there wholly, not at all,
-/// in some of its blocks of 4 KiB, or as zeros in a file that has its size already. A name that was
-/// not is as before or as after; what was done to one name is there up to some moment. A rename is
-/// all or nothing, unless the directory that it goes to was synced: then the old name may be there
-/// too.
+/// What a power cut leaves of what was not synced. A write that was not is there wholly, not at
+/// all, in some of its blocks of 4 KiB, or as zeros in a file that has its size already. A name
+/// that was not is as before or as after; what was done to one name is there up to some moment. A
+/// rename is all or nothing, unless the directory that it goes to was synced: then the old name may
+/// be there too.
 class PowerCut {
  public:
   /// After the first `count` of `ops`. These must outlive it.
@@ -32,9 +32,7 @@ class PowerCut {
   /// All of it, as after a kill.
   [[nodiscard]] DiskImage all_kept() const { return image(Keep::all, Keep::all, 0); }
   [[nodiscard]] DiskImage names_kept() const { return image(Keep::all, Keep::none, 0); }
-  [[nodiscard]] DiskImage names_and_sizes_kept() const {
-    return image(Keep::all, Keep::sizes, 0);
-  }
+  [[nodiscard]] DiskImage names_and_sizes_kept() const { return image(Keep::all, Keep::sizes, 0); }
   [[nodiscard]] DiskImage bytes_kept() const { return image(Keep::none, Keep::all, 0); }
   /// The same for the same seed: a beginning of the names, or any of them, and any of the bytes.
   [[nodiscard]] DiskImage some_kept(std::uint64_t seed) const {

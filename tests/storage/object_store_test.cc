@@ -156,7 +156,7 @@ TEST_P(ObjectStoreContract, MovesWithoutReplacing) {
   EXPECT_EQ(bytes_of("trash/plan/p"), "pack");
 }
 
-TEST_P(ObjectStoreContract, RefusesNamesThatLeadElsewhere) {
+TEST_P(ObjectStoreContract, I4_RefusesNamesThatLeadElsewhere) {
   const std::string too_long(256, 'a');
   for (const std::string_view name :
        {std::string_view(""), std::string_view("/"), std::string_view("/etc/passwd"),

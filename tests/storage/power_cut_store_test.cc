@@ -95,7 +95,8 @@ TEST(PowerCutStoreTest, B1_OfEachCall) {
     for (const DiskImage& image : images) expect_one_of(image, after[over], next);
     states += images.size();
   }
-  std::printf("store: %zu operations, %zu points, %zu states\n", ops.size(), ops.size() + 1, states);
+  std::printf("store: %zu operations, %zu points, %zu states\n", ops.size(), ops.size() + 1,
+              states);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "storage/checksum.h"
 #include "storage/chunk_reader.h"
+#include "storage/inspection.h"
 #include "storage/repository.h"
 #include "tests/storage/chain_fixture.h"
 #include "tests/storage/disk_record.h"
@@ -123,9 +124,18 @@ class Check {
     EXPECT_TRUE(std::ranges::includes(listed, expected.must)) << "a committed backup is lost";
     EXPECT_TRUE(std::ranges::includes(expected.may, listed)) << "a removed backup is back";
     back_up(listed);
+    expect_no_strays();
   }
 
  private:
+  /// Packs that nobody would ever remove.
+  void expect_no_strays() {
+    const auto found = inspect(*repository_->shared_layout());
+    ASSERT_OK(found);
+    EXPECT_EQ(found->stray_packs.count, 0u) << found->stray_packs.names[0];
+    EXPECT_EQ(found->dead_writers.count, 0u);
+  }
+
   std::set<std::string> whole_ones() {
     std::set<std::string> ids;
     const auto listed = repository_->list();
@@ -281,7 +291,8 @@ void give_up(Job& job) {
   job.back_up(first, 2, false);
 }
 
-/// Mutation: any fsync or fdatasync of a pack, a manifest, HEAD, FORMAT, or of the directory of one.
+/// Mutation: any fsync or fdatasync of a pack, a manifest, HEAD, FORMAT, or of the directory of
+/// one.
 TEST_F(PowerCutTest, B1_OfABackup) { cut("backup", back_up_twice, "made", 1, 40); }
 TEST_F(PowerCutTest, B1_OfARemoval) { cut("removal", remove_two, "here", 1, 40); }
 TEST_F(PowerCutTest, B1_OfABackupThatIsGivenUp) { cut("given up", give_up, "here", 1, 40); }
