@@ -42,16 +42,17 @@ class DamageRow : public Crash {
     return root_ / "instances/a" / keys_[backup].id;
   }
 
-  std::vector<Problem> check(std::size_t backup) const {
+  std::vector<Problem> check(std::size_t backup, CheckLevel level = CheckLevel::decoded) const {
     std::vector<Problem> problems;
     EXPECT_OK((*open())->check_backup(
         backups_[backup], [&](const Problem& problem) { problems.push_back(problem); },
-        {.threads = 1}));
+        {.level = level, .threads = 1}));
     return problems;
   }
-  std::set<std::uint32_t> lost_chunks(std::size_t backup) const {
+  std::set<std::uint32_t> lost_chunks(std::size_t backup,
+                                      CheckLevel level = CheckLevel::decoded) const {
     std::set<std::uint32_t> lost;
-    for (const Problem& problem : check(backup))
+    for (const Problem& problem : check(backup, level))
       lost.insert(problem.chunks.begin(), problem.chunks.end());
     return lost;
   }
@@ -84,6 +85,7 @@ class DamageRow : public Crash {
       const std::byte bad = byte ^ static_cast<std::byte>(1U << (random() % 8));
       ASSERT_EQ(::pwrite(file.get(), &bad, 1, at), 1);
       SCOPED_TRACE("byte " + std::to_string(at));
+      EXPECT_EQ(lost_chunks(0, CheckLevel::stored), std::set{chunk}) << "needs no key";
       EXPECT_EQ(lost_chunks(0), std::set{chunk});
       ASSERT_EQ(::pwrite(file.get(), &byte, 1, at), 1);
       if (HasFailure()) return;

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <atomic>
+#include <chrono>
+#include <optional>
 #include <thread>
 
 #include "child.h"
@@ -135,6 +138,30 @@ TEST_F(DirectoryStoreTest, I7_SymbolicLinksAreRefusedByName) {
   EXPECT_EQ(store_.put_if_absent("good/link", "y").error().code, Errc::exists);
   EXPECT_EQ(read_file(elsewhere.path() / "secret"), bytes_of("secret"));
   EXPECT_EQ(files_below(elsewhere.path()).size(), 1U);
+}
+
+/// What was waited for may have been replaced meanwhile, and who replaced it may hold what is there
+/// now. Mutation: is_of() in lock_object().
+TEST_F(DirectoryStoreTest, ALockOfWhatWasReplacedIsNone) {
+  const auto version = store_.put_if_absent("a", "x");
+  ASSERT_OK(version);
+  const auto root = open_directory(scratch_.path().string());
+  ASSERT_OK(root);
+  std::optional first = *FileLock::acquire_existing(*root, "a", std::chrono::milliseconds(0));
+  std::atomic<bool> done = false;
+  std::jthread waiting([&] {
+    EXPECT_OK(store_.put_if_match("a", "y", *version));
+    done = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  ASSERT_OK(replace_text(*root, "a", "x"));
+  std::optional second = *FileLock::acquire_existing(*root, "a", std::chrono::milliseconds(0));
+  first.reset();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_FALSE(done);
+  second.reset();
+  waiting.join();
+  EXPECT_EQ(store_.get("a", 10)->bytes, "y");
 }
 
 TEST_F(DirectoryStoreTest, AHeldObjectIsWaitedFor) {

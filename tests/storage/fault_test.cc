@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <set>
@@ -60,6 +61,14 @@ class FaultOnEachBackend : public testing::TestWithParam<IoBackend> {
         EXPECT_TRUE(std::ranges::equal((*chunk)->raw, random_bytes(5000, i)));
       }
     }
+  }
+
+  static bool is_same(const std::filesystem::path& path, const Fd& file) {
+    struct stat named{};
+    struct stat open{};
+    EXPECT_EQ(::stat(path.c_str(), &named), 0);
+    EXPECT_EQ(::fstat(file.get(), &open), 0);
+    return named.st_ino == open.st_ino;
   }
 
   /// Only the first backup is listed, it is whole, and nothing else is left.
@@ -124,8 +133,11 @@ TEST_P(FaultOnEachBackend, B4_AFailedSyncOfDataIsSurvivedByWritingItAgain) {
     const auto checked = repository->check_backup(
         *backup, [](const Problem& problem) { ADD_FAILURE() << to_string(problem.error); });
     EXPECT_EQ(checked->problems, 0u);
-    for (const auto& file : files_below(scratch_.path()))
+    ASSERT_EQ(faults->unsynced_files.size(), 1u);
+    for (const auto& file : files_below(scratch_.path())) {
       EXPECT_FALSE(file.filename().string().starts_with(".new-")) << file;
+      EXPECT_FALSE(is_same(file, faults->unsynced_files[0])) << file << " was only synced again";
+    }
     ASSERT_OK(repository->remove_backup(result->key));
     expect_only_the_first();
   }
