@@ -84,9 +84,12 @@ Result<void> sync_chain(const Place& place) {
 
 /// The object that is there, kept from being replaced, moved or removed. Errc::not_found; busy.
 Result<FileLock> lock_object(const Place& place) {
+  const auto deadline = std::chrono::steady_clock::now() + lock_patience;
   for (;;) {
     auto lock = FileLock::acquire_existing(place.directory(), place.name, lock_patience);
     if (!lock || lock->is_of(place.directory(), place.name)) return lock;
+    if (std::chrono::steady_clock::now() < deadline) continue;  // of what was replaced meanwhile
+    return std::unexpected(Error{.code = Errc::busy, .detail = place.path()});
   }
 }
 

@@ -49,9 +49,11 @@ class EveryCall : public testing::Test {
       EXPECT_FALSE(info.damage.has_value()) << to_string(*info.damage);
       const auto backup = (*repository)->open_backup(info.key);
       EXPECT_OK(backup);
-      EXPECT_OK((*repository)->check_backup(
-          *backup, [](const Problem& problem) { ADD_FAILURE() << to_string(problem.error); },
-          {.threads = 1}));
+      EXPECT_OK((*repository)
+                    ->check_backup(
+                        *backup,
+                        [](const Problem& problem) { ADD_FAILURE() << to_string(problem.error); },
+                        {.threads = 1}));
     }
     return listed->size();
   }

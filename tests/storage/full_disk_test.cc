@@ -1,5 +1,5 @@
-// Rows B5 and B8 of docs/reliability.md on real file systems: a tmpfs that is full at every page and
-// at every file, and one that lacks what other file systems lack.
+// Rows B5 and B8 of docs/reliability.md on real file systems: a tmpfs that is full at every page
+// and at every file, and one that lacks what other file systems lack.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -59,8 +59,9 @@ int whole_ones(const fs::path& path) {
   return static_cast<int>(listed->size());
 }
 
-/// Backs up with more and more room until it works. `give_room(n)` leaves room for n pages or files.
-/// Returns the number of times it did not work, or a negative number that tells what went wrong.
+/// Backs up with more and more room until it works. `give_room(n)` leaves room for n pages or
+/// files. Returns the number of times it did not work, or a negative number that tells what went
+/// wrong.
 int until_it_works(const fs::path& path, const std::function<bool(std::uint64_t)>& give_room,
                    const std::function<bool()>& give_much) {
   for (int n = 0; n < 100; ++n) {
@@ -103,8 +104,8 @@ int on_small_file_system(Until until) {
   });
 }
 
-/// Mutation: the result of a write, of fchmod or of link ignored; BackupWriter that does not abandon
-/// after an error; rename_head() by way of a new file.
+/// Mutation: the result of a write, of fchmod or of link ignored; BackupWriter that does not
+/// abandon after an error; rename_head() by way of a new file.
 TEST(Fault, B5_FullDiskForRealAtEveryPage) {
   const int status = on_small_file_system([](const fs::path& place) {
     const std::uint64_t used = room_of(place).used_bytes;
@@ -166,7 +167,8 @@ int use_a_store(const fs::path& path) {
   return files_below(path).size() == 2 ? 0 : 16;
 }
 
-/// Mutation: the other way of open_new(), create_text(), rename_temporary() or rename_exclusively().
+/// Mutation: the other way of open_new(), create_text(), rename_temporary() or
+/// rename_exclusively().
 TEST(Fault, B8_FileSystemsThatLackWhatOthersHave) {
   const ScratchDirectory scratch;
   const int status = in_child([&] {
@@ -200,7 +202,8 @@ TEST(Fault, B7_SignalsAllTheTime) {
     action.sa_handler = [](int) {};
     const itimerval often{.it_interval = {.tv_sec = 0, .tv_usec = 1000},
                           .it_value = {.tv_sec = 0, .tv_usec = 1000}};
-    if (::sigaction(SIGALRM, &action, nullptr) != 0 || ::setitimer(ITIMER_REAL, &often, nullptr) != 0)
+    if (::sigaction(SIGALRM, &action, nullptr) != 0 ||
+        ::setitimer(ITIMER_REAL, &often, nullptr) != 0)
       return 1;
     for (int n = 0; n < 20; ++n) {
       if (!back_up(scratch.path() / "r")) return 2;
