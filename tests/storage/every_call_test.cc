@@ -6,7 +6,9 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "storage/inspection.h"
 #include "storage/repository.h"
+#include "tests/storage/chain_fixture.h"
 #include "tests/storage/crash_fixture.h"
 #include "tests/storage/disk_record.h"
 #include "tests/storage/scratch.h"
@@ -33,9 +35,11 @@ class EveryCall : public testing::Test {
     if (!repository) return std::unexpected(repository.error());
     auto writer = (*repository)->begin_backup("a", {.parent = parent});
     if (!writer) return std::unexpected(writer.error());
+    std::optional<Backup> base;
+    if (parent) base = *(*repository)->open_backup(*parent);
+    ChainMaker chains(**repository, **writer, base ? &*base : nullptr);  // adopts what is the same
     for (std::uint64_t i = 0; i < 3; ++i) {
-      if (auto ok = (*writer)->append_chunk(random_bytes(5000, i), {}); !ok)
-        return std::unexpected(ok.error());
+      if (auto ok = chains.add(random_bytes(5000, i)); !ok) return std::unexpected(ok.error());
     }
     return (*writer)->commit("{}");
   }
@@ -67,13 +71,8 @@ class EveryCall : public testing::Test {
     for (;; ++n) {
       SCOPED_TRACE("call " + std::to_string(n) + ", errno " + std::to_string(error));
       const std::size_t before = whole_ones();
-      start_recording(root_);
-      record_existing();
-      fail_call(n, error, all_after);
-      const auto done = back_up();
-      const bool reached = changing_calls() >= n;
-      fail_call(0, 0);
-      (void)stop_recording();
+      bool reached = false;
+      const auto done = with_failure(n, error, all_after, reached, [this] { return back_up(); });
       if (!done) {
         const std::error_code expected(error, std::system_category());
         EXPECT_EQ(done.error().code, expected) << to_string(done.error());
@@ -89,7 +88,7 @@ class EveryCall : public testing::Test {
       EXPECT_EQ(whole_ones(), listed + 1);
       for (const fs::path& file : files_below(root_))
         EXPECT_FALSE(file.filename().string().starts_with(".new-")) << file;
-      remove_all_but_one();
+      remove_all_but(1);
       if (!reached) break;
       if (HasFailure()) return;
     }
@@ -99,7 +98,45 @@ class EveryCall : public testing::Test {
     EXPECT_LE(unsettled_, 1);
   }
 
+  /// Removes a backup whose pack another names, with a failure one call later each time. The other
+  /// stays whole, and the next backup finishes what was begun.
+  void fail_each_call_of_a_removal(int error, bool all_after) {
+    int n = 1;
+    for (bool reached = true; reached && !HasFailure(); ++n) {
+      SCOPED_TRACE("call " + std::to_string(n) + ", errno " + std::to_string(error));
+      const auto first = back_up();
+      ASSERT_OK(first);
+      ASSERT_OK(back_up(first->key));
+      const auto removed = with_failure(n, error, all_after, reached,
+                                        [&] { return (*open())->remove_backup(first->key); });
+      EXPECT_TRUE(removed || reached);
+      const std::size_t listed = whole_ones();
+      EXPECT_TRUE(listed == 1 || (!removed && listed == 2)) << listed;
+      ASSERT_OK(back_up());
+      EXPECT_EQ(whole_ones(), listed + 1);
+      const auto found = inspect(*(*open())->shared_layout());
+      ASSERT_OK(found);
+      EXPECT_EQ(found->stray_packs.count, 0u);
+      remove_all_but(0);
+    }
+    std::printf("removal, errno %d%s: %d calls\n", error, all_after ? " from there on" : "", n - 2);
+    EXPECT_GT(n, 10);
+  }
+
  private:
+  template <class Work>
+  auto with_failure(int nth, int error, bool all_after, bool& reached, Work work)
+      -> decltype(work()) {
+    start_recording(root_);
+    record_existing();
+    fail_call(nth, error, all_after);
+    auto done = work();
+    reached = changing_calls() >= nth;
+    fail_call(0, 0);
+    (void)stop_recording();
+    return done;
+  }
+
   /// What is there already counts as below the directory, too.
   void record_existing() const {
     for (const auto& entry : fs::recursive_directory_iterator(root_)) {
@@ -107,10 +144,10 @@ class EveryCall : public testing::Test {
     }
   }
 
-  void remove_all_but_one() const {
+  void remove_all_but(std::size_t kept) const {
     auto repository = open();
     const auto listed = (*repository)->list();
-    for (std::size_t i = 1; i < listed->size(); ++i)
+    for (std::size_t i = kept; i < listed->size(); ++i)
       ASSERT_OK((*repository)->remove_backup((*listed)[i].key));
   }
 
@@ -128,7 +165,14 @@ TEST_F(EveryCall, B5_AQuotaOnceAtEachCall) { fail_each_call(EDQUOT, false); }
 TEST_F(EveryCall, B3_ADeadDiskFromEachCallOn) { fail_each_call(EIO, true); }
 TEST_F(EveryCall, B6_ReadOnlyFromEachCallOn) { fail_each_call(EROFS, true); }
 
-/// Mutation: next_backup_id() that goes by the clock alone.
+/// Mutation: the result of any call of removal.cc or tombstone.cc ignored; the tombstone not asked.
+TEST_F(EveryCall, B3_AnIoErrorOnceAtEachCallOfARemoval) { fail_each_call_of_a_removal(EIO, false); }
+TEST_F(EveryCall, B5_AFullDiskFromEachCallOfARemovalOn) {
+  fail_each_call_of_a_removal(ENOSPC, true);
+}
+TEST_F(EveryCall, B6_ReadOnlyFromEachCallOfARemovalOn) { fail_each_call_of_a_removal(EROFS, true); }
+
+/// Mutation: make_backup_id() that goes by the clock alone.
 TEST_F(EveryCall, B9_ClockJumps) {
   using std::chrono::hours;
   std::vector<BackupKey> keys;
