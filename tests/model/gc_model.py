@@ -482,7 +482,7 @@ SOAK = {
     "2 writers, 2 packs, 2 rounds, 3 removals": Scope(rounds=2, removals=3),
     "repack, 1 writer, 2 packs": replace(REPACK, initial=((0, 1), (0,)), removals=2),
     "repack, 2 collectors": replace(REPACK, writers=0, collectors=2, removals=2),
-    "repack, 2 writers": replace(REPACK, writers=2, removals=2),
+    "repack, 2 writers": replace(REPACK, initial=((0,),), writers=2),
 }
 ONE = Scope(initial=((0,),), writers=1)
 TWO = Scope(initial=((0,),), writers=2)
