@@ -31,16 +31,6 @@ Result<BlockFile::NewFile> open_new(const Directory& directory, const std::strin
   return BlockFile::NewFile{.fd = std::move(named), .nameless = false};
 }
 
-/// 0 or an errno. Without /proc the kernel wants a privilege for it.
-int link_nameless(const Fd& file, const Directory& directory, const std::string& name) {
-  const std::string source = fmt::format("/proc/self/fd/{}", file.get());
-  const int result =
-      ::linkat(AT_FDCWD, source.c_str(), directory.fd.get(), name.c_str(), AT_SYMLINK_FOLLOW);
-  if (result == 0) return 0;
-  if (errno != ENOENT) return errno;
-  return ::linkat(file.get(), "", directory.fd.get(), name.c_str(), AT_EMPTY_PATH) == 0 ? 0 : errno;
-}
-
 /// 0 or an errno.
 int rename_temporary(const Directory& directory, const std::string& name) {
   const std::string temporary = temporary_name(name);

@@ -2,13 +2,19 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
+#include <span>
 #include <utility>
+
+#include "storage/backup_id.h"
+#include "storage/checksum.h"
 
 namespace sluice::storage {
 namespace {
@@ -38,19 +44,65 @@ Result<void> write_all(const Fd& file, std::string_view text, std::string_view o
   return {};
 }
 
-/// Writes and syncs `text` under the temporary name of `name`.
-Result<void> write_temporary(const Directory& parent, const std::string& name,
+Result<void> write_whole(const Fd& file, std::string_view text, std::string_view object) {
+  if (auto ok = write_all(file, text, object); !ok) return ok;
+  if (::fchmod(file.get(), published_mode) != 0) return failure("fchmod", object);
+  if (::fsync(file.get()) != 0) return failure("fsync", object);
+  return {};
+}
+
+/// Writes and syncs `text` under the name `temporary`.
+Result<void> write_temporary(const Directory& parent, const std::string& temporary,
                              std::string_view text) {
-  const std::string temporary = temporary_name(name);
   const std::string object = parent.path_of(temporary);
   if (auto ok = remove_file(parent, temporary); !ok) return ok;  // a dead writer's
   const Fd file(::openat(parent.fd.get(), temporary.c_str(),
                          O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return failure("openat", object);
-  if (auto ok = write_all(file, text, object); !ok) return ok;
-  if (::fchmod(file.get(), published_mode) != 0) return failure("fchmod", object);
-  if (::fsync(file.get()) != 0) return failure("fsync", object);
-  return {};
+  return write_whole(file, text, object);
+}
+
+Result<void> create_by_temporary(const Directory& parent, const std::string& name,
+                                 std::string_view text) {
+  std::array<std::byte, 8> own{};
+  if (auto ok = fill_random(own); !ok) return ok;
+  const std::string temporary = temporary_name(name) + '-' + to_hex(own);
+  const int fd = parent.fd.get();
+  auto made = write_temporary(parent, temporary, text);
+  if (made && ::linkat(fd, temporary.c_str(), fd, name.c_str(), 0) != 0)
+    made = failure("linkat", parent.path_of(name));
+  auto removed = remove_file(parent, temporary);
+  return made ? removed : made;
+}
+
+/// Of something that cannot be opened without following it.
+std::unexpected<Error> open_failure(const Directory& parent, const std::string& name) {
+  const int error_number = errno;
+  struct stat status{};
+  const bool link = (error_number == ELOOP || error_number == ENOTDIR) &&
+                    ::fstatat(parent.fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    S_ISLNK(status.st_mode);
+  if (!link) return std::unexpected(system_error(error_number, "openat", parent.path_of(name)));
+  return std::unexpected(
+      Error{.code = Errc::corrupt, .detail = parent.path_of(name) + ": a symbolic link"});
+}
+
+Result<Directory> open_part(const Directory& parent, const std::string& name) {
+  Fd fd(::openat(parent.fd.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return open_failure(parent, name);
+  return Directory{.fd = std::move(fd), .path = parent.path_of(name)};
+}
+
+/// Does `call` with a name of several parts, none of which may be a symbolic link.
+template <class Value>
+Result<Value> within(const Directory& parent, const std::string& name,
+                     Result<Value> (*call)(const Directory&, const std::string&)) {
+  const std::size_t slash = name.rfind('/');
+  auto directory = open_directory(parent, name.substr(0, slash));
+  if (directory) return call(*directory, name.substr(slash + 1));
+  if (directory.error().code == std::errc::no_such_file_or_directory)
+    return std::unexpected(Error{.code = Errc::not_found, .detail = parent.path_of(name)});
+  return std::unexpected(std::move(directory.error()));
 }
 
 }  // namespace
@@ -83,10 +135,14 @@ Result<Directory> open_directory(const std::string& path) {
 }
 
 Result<Directory> open_directory(const Directory& parent, const std::string& name) {
-  std::string path = parent.path_of(name);
-  Fd fd(::openat(parent.fd.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return failure("openat", path);
-  return Directory{.fd = std::move(fd), .path = std::move(path)};
+  std::size_t end = name.find('/');
+  auto found = open_part(parent, name.substr(0, end));
+  while (found && end != std::string::npos) {
+    const std::size_t begin = end + 1;
+    end = name.find('/', begin);
+    found = open_part(*found, name.substr(begin, end - begin));
+  }
+  return found;
 }
 
 Result<void> make_directory(const Directory& parent, const std::string& name) {
@@ -139,11 +195,12 @@ Result<std::vector<std::string>> list_directories(const Directory& directory) {
 }
 
 Result<Fd> open_for_reading(const Directory& parent, const std::string& name) {
+  if (name.contains('/')) return within(parent, name, open_for_reading);
   Fd file(::openat(parent.fd.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (file) return file;
   if (errno == ENOENT)
     return std::unexpected(Error{.code = Errc::not_found, .detail = parent.path_of(name)});
-  return failure("openat", parent.path_of(name));
+  return open_failure(parent, name);
 }
 
 std::size_t begin_direct(const Fd& file) noexcept {
@@ -173,6 +230,7 @@ Result<std::uint64_t> size_of(const Fd& file, std::string_view object) {
 }
 
 Result<std::uint64_t> file_size(const Directory& parent, const std::string& name) {
+  if (name.contains('/')) return within(parent, name, file_size);
   const std::string object = parent.path_of(name);
   struct stat status{};
   if (::fstatat(parent.fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
@@ -182,6 +240,11 @@ Result<std::uint64_t> file_size(const Directory& parent, const std::string& name
 }
 
 Result<bool> exists(const Directory& parent, const std::string& name) {
+  if (name.contains('/')) {
+    auto found = within(parent, name, exists);
+    if (!found && found.error().code == Errc::not_found) return false;
+    return found;
+  }
   if (::faccessat(parent.fd.get(), name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return true;
   if (errno == ENOENT) return false;
   return failure("faccessat", parent.path_of(name));
@@ -223,18 +286,21 @@ Result<std::string> read_text(const Directory& parent, const std::string& name,
 }
 
 Result<void> create_text(const Directory& parent, const std::string& name, std::string_view text) {
-  if (auto ok = write_temporary(parent, name, text); !ok) return ok;
-  const std::string temporary = temporary_name(name);
-  const int fd = parent.fd.get();
-  if (::linkat(fd, temporary.c_str(), fd, name.c_str(), 0) != 0)
-    return failure("linkat", parent.path_of(name));
-  if (auto ok = remove_file(parent, temporary); !ok) return ok;
+  const std::string object = parent.path_of(name);
+  const Fd nameless(::openat(parent.fd.get(), ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+  auto made =
+      nameless ? write_whole(nameless, text, object) : create_by_temporary(parent, name, text);
+  if (!made) return made;
+  if (nameless) {
+    if (const int error_number = link_nameless(nameless, parent, name); error_number != 0)
+      return std::unexpected(system_error(error_number, "linkat", object));
+  }
   return sync_directory(parent);
 }
 
 Result<void> replace_text(const Directory& parent, const std::string& name, std::string_view text) {
-  if (auto ok = write_temporary(parent, name, text); !ok) return ok;
   const std::string temporary = temporary_name(name);
+  if (auto ok = write_temporary(parent, temporary, text); !ok) return ok;
   const int fd = parent.fd.get();
   if (::renameat(fd, temporary.c_str(), fd, name.c_str()) != 0)
     return failure("renameat", parent.path_of(name));
@@ -258,6 +324,16 @@ Result<void> remove_directory(const Directory& parent, const std::string& name) 
   }
   if (::unlinkat(parent.fd.get(), name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
   return failure("rmdir", parent.path_of(name));
+}
+
+// Without /proc the kernel wants a privilege for it.
+int link_nameless(const Fd& file, const Directory& directory, const std::string& name) {
+  const std::string source = fmt::format("/proc/self/fd/{}", file.get());
+  const int result =
+      ::linkat(AT_FDCWD, source.c_str(), directory.fd.get(), name.c_str(), AT_SYMLINK_FOLLOW);
+  if (result == 0) return 0;
+  if (errno != ENOENT) return errno;
+  return ::linkat(file.get(), "", directory.fd.get(), name.c_str(), AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
 std::string temporary_name(std::string_view name) {

@@ -9,14 +9,10 @@
 
 namespace sluice::storage {
 
-Result<FileLock> FileLock::acquire(const Directory& directory, const std::string& name,
-                                   std::chrono::milliseconds patience) {
+namespace {
+
+Result<void> wait_for(const Fd& fd, const std::string& object, std::chrono::milliseconds patience) {
   constexpr std::chrono::milliseconds pause(10);
-  const std::string object = directory.path_of(name);
-  Fd fd(
-      ::openat(directory.fd.get(), name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return std::unexpected(system_error(errno, "openat", object));
-  (void)::fchmod(fd.get(), 0600);  // whatever the umask; another owner's lock stays as it is
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EINTR) continue;
@@ -25,7 +21,29 @@ Result<FileLock> FileLock::acquire(const Directory& directory, const std::string
       return std::unexpected(Error{.code = Errc::busy, .detail = object});
     std::this_thread::sleep_for(pause);
   }
+  return {};
+}
+
+}  // namespace
+
+Result<FileLock> FileLock::acquire(const Directory& directory, const std::string& name,
+                                   std::chrono::milliseconds patience) {
+  const std::string object = directory.path_of(name);
+  Fd fd(
+      ::openat(directory.fd.get(), name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return std::unexpected(system_error(errno, "openat", object));
+  (void)::fchmod(fd.get(), 0600);  // whatever the umask; another owner's lock stays as it is
+  if (auto ok = wait_for(fd, object, patience); !ok) return std::unexpected(std::move(ok.error()));
   return FileLock(std::move(fd));
+}
+
+Result<FileLock> FileLock::acquire_existing(const Directory& directory, const std::string& name,
+                                            std::chrono::milliseconds patience) {
+  auto fd = open_for_reading(directory, name);
+  if (!fd) return std::unexpected(std::move(fd.error()));
+  if (auto ok = wait_for(*fd, directory.path_of(name), patience); !ok)
+    return std::unexpected(std::move(ok.error()));
+  return FileLock(*std::move(fd));
 }
 
 bool FileLock::is_of(const Directory& directory, const std::string& name) const noexcept {

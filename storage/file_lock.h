@@ -19,6 +19,11 @@ class FileLock {
   [[nodiscard]] static Result<FileLock> acquire(const Directory& directory, const std::string& name,
                                                 std::chrono::milliseconds patience);
 
+  /// Locks a file that is there, by what may only be read. Errc::not_found; busy as acquire().
+  [[nodiscard]] static Result<FileLock> acquire_existing(const Directory& directory,
+                                                         const std::string& name,
+                                                         std::chrono::milliseconds patience);
+
   /// Whether `name` is still the file that is locked. Its last holder may have removed it, and then
   /// another file of that name can be locked by somebody else.
   [[nodiscard]] bool is_of(const Directory& directory, const std::string& name) const noexcept;

@@ -17,11 +17,10 @@ using namespace std::chrono_literals;
 /// What a crash during init may leave behind: then the directory is ours to complete. A fresh file
 /// system's lost+found is in nobody's way.
 bool is_ours(const std::string& entry) {
-  return entry == "lost+found" || entry == name::packs || entry == name::instances ||
-         entry == name::tmp || entry == name::gc || entry == name::lock ||
-         entry == name::mark_copy || entry == temporary_name(name::mark) ||
-         entry == temporary_name(name::mark_copy) || entry == name::io_hint ||
-         entry == temporary_name(name::io_hint) || entry == name::feeds || entry == name::restores;
+  return entry == "lost+found" || is_temporary_name(entry) || entry == name::packs ||
+         entry == name::instances || entry == name::tmp || entry == name::gc ||
+         entry == name::lock || entry == name::mark_copy || entry == name::io_hint ||
+         entry == name::feeds || entry == name::restores;
 }
 
 Result<void> make_directory_at(const std::string& path) {

@@ -59,17 +59,18 @@ Result<Ids> sort_ids(const Layout& layout, const std::vector<BackupKey>& backups
       if (!*removed) ids.kept.insert(id);
     }
   }
-  for (const BackupKey& key : backups) {
-    const auto shared = may_be_shared(layout, key);
-    if (!shared) return std::unexpected(shared.error());
-    const BackupId id = parse_backup_id(key.id).value_or(BackupId{});
-    (*shared ? ids.shared : ids.own).insert(id);
-  }
   const auto buried = buried_ids(layout);
   if (!buried) return std::unexpected(buried.error());
   for (const BackupId& id : *buried) {
     ids.tombstones.insert(id);
     if (!ids.present.contains(id)) ids.buried.insert(id);
+  }
+  for (const BackupKey& key : backups) {
+    const auto shared = may_be_shared(layout, key);
+    if (!shared) return std::unexpected(shared.error());
+    const BackupId id = parse_backup_id(key.id).value_or(BackupId{});
+    // With a tombstone, the directory may be what a removal left that got as far as its last file.
+    (*shared || ids.tombstones.contains(id) ? ids.shared : ids.own).insert(id);
   }
   return ids;
 }

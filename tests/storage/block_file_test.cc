@@ -281,7 +281,7 @@ bool deny_direct_io() {
   return install_filter(code);
 }
 
-TEST_P(BlockFileOnEachBackend, IsBufferedWhereTheFileSystemHasNoDirectIo) {
+TEST_P(BlockFileOnEachBackend, B8_IsBufferedWhereTheFileSystemHasNoDirectIo) {
   queue_.reset();  // a ring must not be taken over a fork
   const int status = in_child([&] {
     if (!deny_direct_io() || has_direct_io(scratch_.path())) return 1;
@@ -315,7 +315,7 @@ bool deny_nameless_files() {
   return install_filter(code);
 }
 
-TEST_P(BlockFileOnEachBackend, WorksWhereNoNamelessFileCanBeMade) {
+TEST_P(BlockFileOnEachBackend, B8_WorksWhereNoNamelessFileCanBeMade) {
   queue_.reset();  // a ring must not be taken over a fork
   const int status = in_child([&] {
     if (!deny_nameless_files()) return 1;

@@ -62,7 +62,7 @@ class DamagedChain : public Chains {
   Backup backup_;
 };
 
-TEST_F(DamagedChain, EveryFlippedByteCostsTheChunksThatNeedItAndNoOther) {
+TEST_F(DamagedChain, C1_EveryFlippedByteCostsTheChunksThatNeedItAndNoOther) {
   ASSERT_EQ(backup_.packs.size(), 3u);
   for (std::uint32_t pack = 0; pack < 3; ++pack) {
     const fs::path file = root_ / pack_file(pack);
@@ -103,7 +103,7 @@ TEST_F(DamagedChain, EveryFlippedByteCostsTheChunksThatNeedItAndNoOther) {
   EXPECT_TRUE(check(CheckLevel::decoded, 3).empty());
 }
 
-TEST_F(DamagedChain, AMissingPackOfAnotherBackupIsToldWithAllThatDependsOnIt) {
+TEST_F(DamagedChain, C3_AMissingPackOfAnotherBackupIsToldWithAllThatDependsOnIt) {
   const PackId oldest = std::ranges::min(backup_.packs, {}, &PackRef::id).id;
   fs::remove(root_ / ("packs/" + shard_name(shard_of(oldest)) + "/" + to_string(oldest)));
   const auto problems = check(CheckLevel::decoded, 2);
@@ -170,7 +170,7 @@ class ForgedChain : public DamagedChain {
   }
 };
 
-TEST_F(ForgedChain, ABaseThatWasExchangedIsFoundByItsIdentity) {
+TEST_F(ForgedChain, C4_ABaseThatWasExchangedIsFoundByItsIdentity) {
   forge(1, 0, [](auto&, auto stored) { stored.back() ^= std::byte{1}; });
   expect_only(1, Errc::checksum_mismatch, "identity", false);
 }

@@ -225,7 +225,7 @@ TEST(ChunkCodec, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(verdict([](auto& h) { h.stored_bytes = UINT32_MAX; }), Errc::limit_exceeded);
 }
 
-TEST(ChunkCodec, AHostileBlockDecodesToAnErrorNeverPastItsBuffer) {
+TEST(ChunkCodec, I6_AHostileBlockDecodesToAnErrorNeverPastItsBuffer) {
   BlobDecoder decoder;
   std::vector<std::byte> scratch(1000);
   for (std::uint64_t seed = 0; seed < 4000; ++seed) {
@@ -247,7 +247,7 @@ TEST(ChunkCodec, AHostileBlockDecodesToAnErrorNeverPastItsBuffer) {
 }
 
 /// What zstd itself would decode, but is not one plain frame of the size that the header says.
-TEST(ChunkCodec, RefusesZstdThatIsNotExactlyOneFrameOfTheSizeAnnounced) {
+TEST(ChunkCodec, I6_RefusesZstdThatIsNotExactlyOneFrameOfTheSizeAnnounced) {
   BlobDecoder decoder;
   const auto raw = compressible_bytes(1000, 1);
   const auto shrink = [](std::span<const std::byte> bytes) {

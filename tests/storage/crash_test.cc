@@ -23,7 +23,7 @@
 namespace sluice::storage {
 namespace {
 
-TEST_F(Crash, BeforeTheCommitLeavesNothingListedAndTheNextWriterClears) {
+TEST_F(Crash, A7_BeforeTheCommitLeavesNothingListedAndTheNextWriterClears) {
   ASSERT_OK(back_up(**open(), "a"));
   const auto before = files_below(root_);
   for (const std::string_view step :
@@ -46,7 +46,7 @@ TEST_F(Crash, BeforeTheCommitLeavesNothingListedAndTheNextWriterClears) {
   }
 }
 
-TEST_F(Crash, InTheMiddleOfAPackLeavesNothingListed) {
+TEST_F(Crash, A7_InTheMiddleOfAPackLeavesNothingListed) {
   ASSERT_OK(back_up(**open(), "a"));
   const auto before = files_below(root_);
   const int status = in_child([&] {
@@ -67,7 +67,7 @@ TEST_F(Crash, InTheMiddleOfAPackLeavesNothingListed) {
   EXPECT_EQ(check_all_listed(), 1u);
 }
 
-TEST_F(Crash, AfterTheCommitLosesNothing) {
+TEST_F(Crash, A7_AfterTheCommitLosesNothing) {
   const int status = in_child([&] { return back_up(**open("head_committed"), "a") ? 0 : 1; });
   ASSERT_EQ(status, died_at_step);
   EXPECT_EQ(check_all_listed(), 1u);
@@ -147,7 +147,7 @@ TEST_F(Crash, TemporaryFilesAreClearedAndForeignFilesAreLeft) {
   EXPECT_EQ(files_below(root_), before);
 }
 
-TEST_F(Crash, KilledAtAnyMomentLosesNothingThatWasListed) {
+TEST_F(Crash, A1_A11_KilledAtAnyMomentLosesNothingThatWasListed) {
   std::mt19937 random(20);
   std::size_t listed = 0;
   for (int round = 0; round < 10; ++round) {

@@ -97,7 +97,7 @@ class Damage : public testing::Test {
 
 TEST_F(Damage, ASoundBackupHasNoProblems) { EXPECT_TRUE(check().empty()); }
 
-TEST_F(Damage, EveryFlippedByteOfAPackIsFoundAndTheChunkIsNamed) {
+TEST_F(Damage, C1_EveryFlippedByteOfAPackIsFoundAndTheChunkIsNamed) {
   for_each_flip(pack_, [&](std::size_t at) {
     expect_check_names(pack_);
     for (std::uint32_t i = 0; i < 3; ++i) {
@@ -108,7 +108,7 @@ TEST_F(Damage, EveryFlippedByteOfAPackIsFoundAndTheChunkIsNamed) {
   });
 }
 
-TEST_F(Damage, EveryFlippedByteOfAPackIsEitherHarmlessToAReaderOrToldToIt) {
+TEST_F(Damage, C1_EveryFlippedByteOfAPackIsEitherHarmlessToAReaderOrToldToIt) {
   auto repository = open();
   for_each_flip(pack_, [&](std::size_t at) {
     auto reader = ChunkReader::open(**repository, backup_);
@@ -126,7 +126,7 @@ TEST_F(Damage, EveryFlippedByteOfAPackIsEitherHarmlessToAReaderOrToldToIt) {
   });
 }
 
-TEST_F(Damage, EveryCutOfAPackIsFound) {
+TEST_F(Damage, C2_EveryCutOfAPackIsFound) {
   for_each_cut(pack_, [&](std::size_t) { expect_check_names(pack_); });
 }
 
@@ -137,7 +137,7 @@ TEST_F(Damage, BytesAfterThePackAreFound) {
   expect_check_names(pack_);
 }
 
-TEST_F(Damage, AMissingPackIsNamedWithItsChunks) {
+TEST_F(Damage, C3_AMissingPackIsNamedWithItsChunks) {
   fs::remove(root_ / pack_);
   const auto problems = check();
   ASSERT_EQ(problems.size(), 1u);
@@ -149,7 +149,7 @@ TEST_F(Damage, AMissingPackIsNamedWithItsChunks) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ((*reader)->next().error().code, Errc::not_found);
 }
 
-TEST_F(Damage, APackInThePlaceOfAnotherIsFound) {
+TEST_F(Damage, C4_APackInThePlaceOfAnotherIsFound) {
   auto repository = open();
   auto writer = (*repository)->begin_backup("b");
   ASSERT_OK(writer);
@@ -162,7 +162,7 @@ TEST_F(Damage, APackInThePlaceOfAnotherIsFound) {
   expect_check_names(pack_);
 }
 
-TEST_F(Damage, EveryFlippedByteOfAManifestIsMadeGoodByItsTwinAndFound) {
+TEST_F(Damage, C1_EveryFlippedByteOfAManifestIsMadeGoodByItsTwinAndFound) {
   auto repository = open();
   for (const std::string& object : {manifest_, copy_}) {
     for_each_flip(object, [&](std::size_t) {
@@ -176,7 +176,7 @@ TEST_F(Damage, EveryFlippedByteOfAManifestIsMadeGoodByItsTwinAndFound) {
   }
 }
 
-TEST_F(Damage, EveryCutOfAManifestIsMadeGoodByItsTwinAndFound) {
+TEST_F(Damage, C2_EveryCutOfAManifestIsMadeGoodByItsTwinAndFound) {
   auto repository = open();
   for (const std::string& object : {manifest_, copy_}) {
     for_each_cut(object, [&](std::size_t) {
@@ -202,7 +202,7 @@ TEST_F(Damage, ABackupWithBothManifestsBadIsListedAsDamaged) {
   EXPECT_EQ((*repository)->list()->front().damage->code, Errc::truncated);
 }
 
-TEST_F(Damage, EveryFlippedByteOfHeadIsToldAndTheBackupCanBeReadAndIsNotCleared) {
+TEST_F(Damage, C1_EveryFlippedByteOfHeadIsToldAndTheBackupCanBeReadAndIsNotCleared) {
   auto repository = open();
   for_each_flip(head_, [&](std::size_t) {
     const auto listed = (*repository)->list();
@@ -241,7 +241,7 @@ TEST_F(Damage, ABadHeadAndOneBadManifestTogetherAreListedAsDamaged) {
   }
 }
 
-TEST_F(Damage, ALostHeadIsToldAndNothingIsCleared) {
+TEST_F(Damage, C3_ALostHeadIsToldAndNothingIsCleared) {
   fs::remove(root_ / head_);
   auto repository = open();
   ASSERT_EQ((*repository)->list()->size(), 1u);
@@ -283,7 +283,7 @@ TEST_F(Damage, AMissingPackAndOneOfAnotherSizeAreSeenInTheList) {
   expect_listed_as(Errc::not_found);
 }
 
-TEST_F(Damage, EveryFlippedByteAndEveryCutOfFormatIsMadeGoodByItsCopyAndFound) {
+TEST_F(Damage, C1_C2_EveryFlippedByteAndEveryCutOfFormatIsMadeGoodByItsCopyAndFound) {
   for (const std::string object : {"FORMAT", "FORMAT.copy"}) {
     const auto expect_found = [&](std::size_t) {
       const auto repository = open();
@@ -311,7 +311,7 @@ TEST_F(Damage, FormatAndItsCopyBothBadAreRefusedAndNamed) {
   for_each_flip("FORMAT", expect_refused);
 }
 
-TEST_F(Damage, ALostFormatIsReplacedByItsCopyAndIsNotMadeAnew) {
+TEST_F(Damage, C3_ALostFormatIsReplacedByItsCopyAndIsNotMadeAnew) {
   for (const bool create : {false, true}) {
     fs::remove(root_ / "FORMAT");
     auto repository = Repository::open(

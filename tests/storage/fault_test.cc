@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <set>
@@ -62,6 +63,14 @@ class FaultOnEachBackend : public testing::TestWithParam<IoBackend> {
     }
   }
 
+  static bool is_same(const std::filesystem::path& path, const Fd& file) {
+    struct stat named{};
+    struct stat open{};
+    EXPECT_EQ(::stat(path.c_str(), &named), 0);
+    EXPECT_EQ(::fstat(file.get(), &open), 0);
+    return named.st_ino == open.st_ino;
+  }
+
   /// Only the first backup is listed, it is whole, and nothing else is left.
   void expect_only_the_first() {
     const auto repository = open({});
@@ -84,26 +93,31 @@ INSTANTIATE_TEST_SUITE_P(Io, FaultOnEachBackend,
                            return chosen.param == IoBackend::threads ? "threads" : "io_uring";
                          });
 
-TEST_P(FaultOnEachBackend, AFullDiskAtAnyWriteListsNothingAndLeavesNothing) {
-  for (int n = 1;; ++n) {
-    SCOPED_TRACE(n);
-    auto faults = std::make_shared<Faults>();
-    faults->fail_write = n;
-    faults->error = ENOSPC;
-    const auto result = back_up(*open(faults));
-    if (faults->writes < n) {
-      EXPECT_OK(result);
-      EXPECT_GT(n, 6) << "blocks of the pack, both manifests";
-      break;
+/// Mutation: IoQueue::settle() that takes a failed write for a whole one; commit() after an error.
+TEST_P(FaultOnEachBackend, B3_B5_ABadOrFullDiskAtAnyWriteListsNothingAndLeavesNothing) {
+  for (const int error : {ENOSPC, EDQUOT, EIO}) {
+    for (int n = 1;; ++n) {
+      SCOPED_TRACE(std::to_string(n) + ", errno " + std::to_string(error));
+      auto faults = std::make_shared<Faults>();
+      faults->fail_write = n;
+      faults->error = error;
+      const auto result = back_up(*open(faults));
+      if (faults->writes < n) {
+        ASSERT_OK(result);
+        EXPECT_GT(n, 6) << "blocks of the pack, both manifests";
+        ASSERT_OK(open({})->remove_backup(result->key));
+        break;
+      }
+      ASSERT_FALSE(result);
+      EXPECT_EQ(result.error().code, std::error_code(error, std::system_category()));
+      EXPECT_NE(result.error().detail.find(scratch_.path().string()), std::string::npos);
+      expect_only_the_first();
     }
-    ASSERT_FALSE(result);
-    EXPECT_EQ(result.error().code, std::errc::no_space_on_device);
-    EXPECT_NE(result.error().detail.find(scratch_.path().string()), std::string::npos);
-    expect_only_the_first();
   }
 }
 
-TEST_P(FaultOnEachBackend, AFailedSyncOfDataIsSurvivedByWritingItAgain) {
+/// Mutation: BlockFile::survive() that syncs the same file again.
+TEST_P(FaultOnEachBackend, B4_AFailedSyncOfDataIsSurvivedByWritingItAgain) {
   for (const int n : {1, 2, 3}) {  // pack, manifest and copy
     SCOPED_TRACE(n);
     auto faults = std::make_shared<Faults>();
@@ -119,14 +133,18 @@ TEST_P(FaultOnEachBackend, AFailedSyncOfDataIsSurvivedByWritingItAgain) {
     const auto checked = repository->check_backup(
         *backup, [](const Problem& problem) { ADD_FAILURE() << to_string(problem.error); });
     EXPECT_EQ(checked->problems, 0u);
-    for (const auto& file : files_below(scratch_.path()))
+    ASSERT_EQ(faults->unsynced_files.size(), 1u);
+    for (const auto& file : files_below(scratch_.path())) {
       EXPECT_FALSE(file.filename().string().starts_with(".new-")) << file;
+      EXPECT_FALSE(is_same(file, faults->unsynced_files[0])) << file << " was only synced again";
+    }
     ASSERT_OK(repository->remove_backup(result->key));
     expect_only_the_first();
   }
 }
 
-TEST_P(FaultOnEachBackend, ASyncThatFailsTwiceListsNothingAndLeavesNothing) {
+/// Mutation: a second failed sync taken for a success.
+TEST_P(FaultOnEachBackend, B4_ASyncThatFailsTwiceListsNothingAndLeavesNothing) {
   for (const int n : {1, 2}) {
     SCOPED_TRACE(n);
     auto faults = std::make_shared<Faults>();
@@ -140,7 +158,8 @@ TEST_P(FaultOnEachBackend, ASyncThatFailsTwiceListsNothingAndLeavesNothing) {
   }
 }
 
-TEST_P(FaultOnEachBackend, AFailedSyncOfADirectoryListsNothingAndLeavesNothing) {
+/// Mutation: the result of the sync of a directory ignored.
+TEST_P(FaultOnEachBackend, B4_AFailedSyncOfADirectoryListsNothingAndLeavesNothing) {
   for (const int n : {1, 2, 3}) {
     SCOPED_TRACE(n);
     auto faults = std::make_shared<Faults>();
@@ -153,7 +172,8 @@ TEST_P(FaultOnEachBackend, AFailedSyncOfADirectoryListsNothingAndLeavesNothing) 
   }
 }
 
-TEST_P(FaultOnEachBackend, ShortAndInterruptedWritesChangeNothing) {
+/// Mutation: the resumption of short writes, or the retry after EINTR, in IoQueue.
+TEST_P(FaultOnEachBackend, B7_ShortAndInterruptedWritesChangeNothing) {
   auto faults = std::make_shared<Faults>();
   faults->short_transfers = true;
   faults->interrupt_every = 3;
@@ -167,7 +187,8 @@ TEST_P(FaultOnEachBackend, ShortAndInterruptedWritesChangeNothing) {
   EXPECT_EQ(checked->problems, 0u);
 }
 
-TEST_P(FaultOnEachBackend, ABadSectorCostsTheChunksItHitsAndNoOther) {
+/// Mutation: the single read of each blob after a read ahead failed.
+TEST_P(FaultOnEachBackend, B3_C10_ABadSectorCostsTheChunksItHitsAndNoOther) {
   for (const bool direct : {false, true}) {
     for (const std::size_t block_bytes : {4096, 1 << 20}) {
       SCOPED_TRACE(std::to_string(block_bytes) + (direct ? " direct" : ""));
@@ -184,7 +205,7 @@ TEST_P(FaultOnEachBackend, ABadSectorCostsTheChunksItHitsAndNoOther) {
   }
 }
 
-TEST_P(FaultOnEachBackend, AReadErrorThatGoesAwayCostsNothing) {
+TEST_P(FaultOnEachBackend, B3_AReadErrorThatGoesAwayCostsNothing) {
   auto faults = std::make_shared<Faults>();
   const auto repository = open(faults);
   const auto listed = repository->list();

@@ -1,13 +1,16 @@
 #pragma once
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <utility>
+#include <vector>
 
+#include "storage/file.h"
 #include "storage/io_queue.h"
 
 namespace sluice::storage {
@@ -37,6 +40,9 @@ struct Faults {
   int data_syncs = 0;
   int directory_syncs = 0;
   int attempts = 0;
+
+  /// What an fdatasync was refused of, kept open so that no other file can have its inode.
+  std::vector<Fd> unsynced_files = {};
 };
 
 /// Stands between the queue and a real driver, and lies as told.
@@ -84,6 +90,7 @@ class FaultyDriver final : public IoDriver {
       case IoOp::sync_data: {
         const int n = ++faults.data_syncs - faults.fail_data_sync;
         const bool chosen = faults.fail_data_sync > 0 && n >= 0 && n < faults.data_sync_failures;
+        if (chosen) faults.unsynced_files.emplace_back(::dup(attempt.fd));
         return ++faults.syncs == faults.fail_sync || chosen ? faults.error : 0;
       }
       case IoOp::sync_all: {

@@ -80,7 +80,7 @@ TEST(BackupId, RefusesWhatIsNotExactlyAnId) {
   EXPECT_FALSE(parse_pack_id(std::string(sample_text) + "-1"));
 }
 
-TEST(BackupId, IsAboveTheNewestEvenWhenTheClockIsBehind) {
+TEST(BackupId, B9_IsAboveTheNewestEvenWhenTheClockIsBehind) {
   const BackupId future{.time_ms = 32'000'000'000'000, .random = 9};
   EXPECT_EQ(make_backup_id(future)->time_ms, future.time_ms + 1);
   const BackupId last{.time_ms = 253'402'300'799'999};
@@ -119,7 +119,7 @@ TEST(RepositoryMark, HasThisText) {
   EXPECT_EQ(serialize(*parsed), text);
 }
 
-TEST(RepositoryMark, RefusesAnOlderMinorAndSaysWhatToDo) {
+TEST(RepositoryMark, H2_RefusesAnOlderMinorAndSaysWhatToDo) {
   const auto parsed = parse_changed(R"("format_minor":2)", R"("format_minor":1)");
   EXPECT_EQ(parsed.error().code, Errc::unsupported_format);
   EXPECT_NE(parsed.error().detail.find("older sluice (format 0.1)"), std::string::npos);
@@ -136,7 +136,7 @@ TEST(RepositoryMark, RefusesACipherAndAMissingSecret) {
   EXPECT_EQ(parse_changed("e0e1e2", "").error().code, Errc::corrupt);
 }
 
-TEST(RepositoryMark, RefusesAnotherMajorAndNamesIt) {
+TEST(RepositoryMark, H2_RefusesAnotherMajorAndNamesIt) {
   RepositoryMark mark = sample_mark();
   mark.major = 7;
   const auto parsed = parse_mark(serialize(mark), "FORMAT");
@@ -144,7 +144,7 @@ TEST(RepositoryMark, RefusesAnotherMajorAndNamesIt) {
   EXPECT_NE(parsed.error().detail.find("format 7.2"), std::string::npos) << parsed.error().detail;
 }
 
-TEST(RepositoryMark, RefusesOnlyTheOperationThatNeedsAnUnknownFeature) {
+TEST(RepositoryMark, H2_RefusesOnlyTheOperationThatNeedsAnUnknownFeature) {
   RepositoryMark mark = sample_mark();
   mark.required[static_cast<std::size_t>(Operation::gc)] = {"shared-packs"};
   const auto parsed = parse_mark(serialize(mark), "FORMAT");

@@ -105,7 +105,7 @@ TEST_F(Removal, TombstonesAreNotStraysAndABeginningBackupLeavesTheirPacks) {
   expect_left({1, 2});
 }
 
-TEST_F(Removal, AWriterThatDiesAtAnyStepOfItLeavesTheRestToTheNext) {
+TEST_F(Removal, A7_AWriterThatDiesAtAnyStepOfItLeavesTheRestToTheNext) {
   const auto before = files_below(root_);
   for (const std::string_view step :
        {"remove_marked", "packs_removed", "tombstone_written", "tombstones_cleared",
@@ -137,7 +137,7 @@ TEST_F(Removal, AWriterThatDiesAtAnyStepOfItLeavesTheRestToTheNext) {
   }
 }
 
-TEST_F(Removal, ABeginningBackupThatDiesWhileItFinishesOneIsNoHarmEither) {
+TEST_F(Removal, A7_ABeginningBackupThatDiesWhileItFinishesOneIsNoHarmEither) {
   const auto before = files_below(root_);
   for (const std::string_view step : {"packs_removed", "tombstone_written", "tombstones_cleared",
                                       "manifests_removed", "directory_removed"}) {

@@ -255,7 +255,7 @@ TEST(Repository, FindsABackupByAPrefixOfItsId) {
   EXPECT_EQ(repository->newest("none").error().code, Errc::not_found);
 }
 
-TEST(Repository, RefusesNamesThatAreNotInstanceNames) {
+TEST(Repository, I4_RefusesNamesThatAreNotInstanceNames) {
   const ScratchDirectory scratch;
   const auto repository = make_repository(scratch.path() / "r");
   for (const std::string& name : {std::string(), std::string(".."), std::string("a/b"),

@@ -22,8 +22,9 @@ namespace sluice::storage {
 /// A directory of a test's own, gone when the test is.
 class ScratchDirectory {
  public:
-  ScratchDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sluice-XXXXXX").string();
+  explicit ScratchDirectory(
+      const std::filesystem::path& below = std::filesystem::temp_directory_path()) {
+    std::string pattern = (below / "sluice-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) std::abort();
     path_ = pattern;
   }
@@ -38,6 +39,12 @@ class ScratchDirectory {
  private:
   std::filesystem::path path_;
 };
+
+/// In memory where that is to be had: for tests that make many files and fear no power cut.
+inline std::filesystem::path memory_directory() {
+  const std::filesystem::path memory = "/dev/shm";
+  return ::access(memory.c_str(), W_OK) == 0 ? memory : std::filesystem::temp_directory_path();
+}
 
 inline std::vector<std::byte> bytes_of(std::string_view text) {
   const auto bytes = std::as_bytes(std::span(text));
