@@ -213,20 +213,37 @@ class BackupRun {
       meter_.notice("FORMAT is damaged and its copy was used; verify --all tells more: " +
                     engine::from_storage(*damage).message);
     }
-    auto parent = engine::choose_parent(*repository_, instance, options_, meter_);
-    if (!parent) return std::unexpected(parent.error());
-    parent_ = *std::move(parent);
-    storage::BeginOptions begin;
-    if (parent_) begin.parent = parent_->backup.stored.key;
-    auto writer = repository_->begin_backup(instance, begin);
-    if (!writer) return std::unexpected(engine::from_storage(writer.error()));
-    writer_ = *std::move(writer);
+    if (auto ok = begin_writing(instance); !ok) return ok;
     manifest_.started_at_ms = started_at_ms(writer_->key());
     tell_cleared(writer_->cleared(), meter_);
     if (const std::string& reason = writer_->io_fallback_reason(); !reason.empty()) {
       meter_.notice("io_uring is not used, threads do its work: " + reason);
     }
     return {};
+  }
+
+  /// Again while the parent goes, or is repacked, between its being chosen and its being built on.
+  Result<void> begin_writing(const std::string& instance) {
+    constexpr int tries_max = 5;
+    for (int tries = 1;; ++tries) {
+      auto parent = engine::choose_parent(*repository_, instance, options_, meter_);
+      if (!parent) return std::unexpected(parent.error());
+      parent_ = *std::move(parent);
+      storage::BeginOptions begin;
+      if (parent_) {
+        begin.parent = parent_->backup.stored.key;
+        begin.parent_manifest_digest = parent_->backup.stored.manifest_digest;
+      }
+      auto writer = repository_->begin_backup(instance, begin);
+      if (writer) {
+        writer_ = *std::move(writer);
+        return {};
+      }
+      const std::error_code code = writer.error().code;
+      const bool parent_went = code == storage::Errc::changed || code == storage::Errc::not_found;
+      if (!parent_ || !parent_went || tries == tries_max)
+        return std::unexpected(engine::from_storage(writer.error()));
+    }
   }
 
   /// Now that it is known what the source is.

@@ -26,6 +26,7 @@ BackupSummary summarize(const storage::Repository& repository, const storage::Ba
   }
   if (info.damage) summary.damage = engine::from_storage(*info.damage).message;
   summary.verified = last_check(repository, info.key);
+  if (info.pin) summary.pinned = info.pin->note;
   summary.id = info.key.id;
   summary.instance = info.key.instance;
   summary.repo = repository.path();

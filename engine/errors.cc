@@ -53,6 +53,7 @@ std::string_view code_name(storage::Errc code) noexcept {
     case exists: return "exists";
     case changed: return "changed";
     case fenced: return "fenced";
+    case pinned: return "pinned";
     case implausible: return "implausible";
     case key_needed: return "key_needed";
     case wrong_key: return "wrong_key";

@@ -103,6 +103,7 @@ json::object json_summary(const BackupSummary& summary) {
           {"finished_at", format_time(summary.finished_at_ms)},
           {"seconds", summary.seconds},
           {"damage", json_optional(summary.damage)},
+          {"pinned", json_optional(summary.pinned)},
           {"verified_at", json_optional(verified_at)},
           {"verified_level", json_optional(verified_level)},
           {"verified_ok", verified ? json::value(verified->ok) : json::value(nullptr)}};

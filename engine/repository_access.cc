@@ -44,8 +44,9 @@ storage::IoBackend storage_backend(IoBackend io) noexcept {
 }
 
 Result<std::unique_ptr<storage::Repository>> open_repository(const std::string& path, bool create,
-                                                             IoBackend io) {
+                                                             IoBackend io, bool keep_trash) {
   storage::OpenOptions options;
+  options.keep_trash = keep_trash;
   options.create_if_missing = create;
   options.io.backend = storage_backend(io);
   auto repository = storage::Repository::open(path, options);
@@ -102,7 +103,8 @@ BackupSummary summarize(const storage::Repository& repository, const storage::Ba
           .finished_at_ms = manifest.finished_at_ms,
           .seconds = static_cast<double>(manifest.finished_at_ms - manifest.started_at_ms) / 1000,
           .damage = std::nullopt,
-          .verified = std::nullopt};
+          .verified = std::nullopt,
+          .pinned = std::nullopt};
 }
 
 }  // namespace sluice::engine

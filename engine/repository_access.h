@@ -14,9 +14,11 @@ namespace sluice::engine {
 [[nodiscard]] storage::IoBackend storage_backend(IoBackend io) noexcept;
 
 /// Opens the repository of a job. `create`: makes one of a missing or empty directory.
+/// `keep_trash`: what is removed can be had back for a while.
 [[nodiscard]] Result<std::unique_ptr<storage::Repository>> open_repository(const std::string& path,
                                                                            bool create,
-                                                                           IoBackend io);
+                                                                           IoBackend io,
+                                                                           bool keep_trash = true);
 
 /// Finds a backup by id, unique prefix, LATEST, INSTANCE@LATEST or INSTANCE@<time>.
 [[nodiscard]] Result<storage::BackupKey> resolve(const storage::Repository& repository,

@@ -107,6 +107,12 @@ struct Backup {
   }
 };
 
+/// That a backup must not be removed, and what who said so wrote to it.
+struct Pin {
+  std::uint64_t since_ms = 0;  ///< Unix time; 0 when its file is damaged, which counts as a pin.
+  std::string note;
+};
+
 /// A line of a listing.
 struct BackupInfo {
   BackupKey key;
@@ -128,6 +134,7 @@ struct BackupInfo {
   /// Set when it can be read, but only because manifest and copy agree on what HEAD does not say.
   /// One more bad bit may cost the backup, so it is `damage` too.
   std::optional<Error> head_damage;
+  std::optional<Pin> pin;  ///< Set when it must not be removed.
 };
 
 struct WriteStats {
@@ -149,10 +156,12 @@ struct CommittedBackup {
 
 /// What a dead writer, or a removal that was cut short, had left and begin_backup() removed.
 struct Cleared {
-  std::vector<BackupKey> backups;  ///< Uncommitted or half-removed backups.
-  std::uint64_t packs = 0;         ///< Their pack files.
-  std::uint64_t bytes = 0;         ///< What those pack files held.
-  std::uint64_t files = 0;         ///< Other files.
+  std::vector<BackupKey> backups;   ///< Uncommitted or half-removed backups.
+  std::uint64_t packs = 0;          ///< Their pack files, those in the trash now too.
+  std::uint64_t bytes = 0;          ///< What those pack files held.
+  std::uint64_t trashed_packs = 0;  ///< Of these, what is in the trash.
+  std::uint64_t trashed_bytes = 0;
+  std::uint64_t files = 0;  ///< Other files.
   /// Packs of removed backups that stay, as other backups name them (or may: see `kept_because`).
   std::uint64_t kept_packs = 0;
   /// Why no pack of a removed backup could be given up: what other backups need is not known.

@@ -42,6 +42,11 @@ Result<CommittedBackup> BackupWriter::commit(std::string meta_json) {
                          .manifest_digest = state_->backup.manifest_digest};
 }
 
+Result<std::vector<PackRef>> BackupWriter::commit_packs() {
+  if (auto ok = state_->commit_packs(); !ok) return std::unexpected(std::move(ok.error()));
+  return state_->backup.packs;
+}
+
 Result<void> BackupWriter::abandon() { return state_->abandon(); }
 
 }  // namespace sluice::storage

@@ -20,6 +20,8 @@ struct BeginOptions {
   /// The backup that this one builds on: the only one whose blobs it may adopt. It is kept from
   /// being removed while this one is being written.
   std::optional<BackupKey> parent;
+  /// Of the parent as the caller has read it: Errc::changed when it is another by now.
+  std::optional<format::Digest> parent_manifest_digest = {};
 };
 
 /// A chunk, once its blobs are in packs.
@@ -93,6 +95,10 @@ class BackupWriter {
   /// Unlists the backup, should it be listed, and removes all that was written. May be called again
   /// after a failure. Does nothing after commit() succeeded.
   [[nodiscard]] Result<void> abandon();
+
+  /// Makes the packs durable, and no backup of them: the next removal keeps of them what other
+  /// backups name by then. For repacking. Errors and abandoning as with commit().
+  [[nodiscard]] Result<std::vector<PackRef>> commit_packs();
 
  private:
   std::unique_ptr<State> state_;

@@ -8,6 +8,7 @@
 #include "storage/begin_backup.h"
 #include "storage/leftovers.h"
 #include "storage/manifest.h"
+#include "storage/manifest_files.h"
 
 namespace sluice::storage {
 namespace {
@@ -43,32 +44,16 @@ Result<void> check_draft(const ChunkDraft& chunk, std::size_t ordinal, std::size
   return {};
 }
 
-/// A manifest file, written but for its finish.
-Result<std::unique_ptr<BlockFile>> begin_manifest(BackupWriter::State& state,
-                                                  std::string_view file_name) {
-  auto directory = state.layout->backup(state.head.key);
-  if (!directory) return std::unexpected(std::move(directory.error()));
-  auto file = BlockFile::create(*state.queue, *std::move(directory), std::string(file_name));
-  if (!file) return file;
-  const auto sink = [&file](std::span<const std::byte> part) { return (*file)->append(part); };
-  const auto digest = write_manifest(state.backup, state.layout->id_prefix(), sink);
-  if (!digest) {
-    (*file)->abandon();
-    return std::unexpected(digest.error());
-  }
-  state.backup.manifest_digest = *digest;
-  return file;
-}
-
 }  // namespace
 
 BackupWriter::State::State(std::shared_ptr<const Layout> repository_layout,
                            std::unique_ptr<IoQueue> io_queue, FileLock writer_lock,
-                           Head running_head, const BackupId& backup_id,
-                           std::optional<Parent> parent_backup)
+                           std::unique_ptr<Lease> writer_lease, Head running_head,
+                           const BackupId& backup_id, std::optional<Parent> parent_backup)
     : layout(std::move(repository_layout)),
       queue(std::move(io_queue)),
       lock(std::move(writer_lock)),
+      lease(std::move(writer_lease)),
       head(std::move(running_head)),
       id(backup_id),
       parent(std::move(parent_backup)) {
@@ -78,8 +63,11 @@ BackupWriter::State::State(std::shared_ptr<const Layout> repository_layout,
 
 template <class T>
 Result<T> BackupWriter::State::keep(Result<T> result) {
-  if (!result && !error_) error_ = result.error();
-  return result;
+  if (result || error_) return result;
+  error_ = result.error();
+  // What fails may fail because another took the backup over and removed it: then that is why.
+  if (auto ours = lease->confirm(); !ours) error_ = std::move(ours.error());
+  return std::unexpected(*error_);
 }
 
 Result<void> BackupWriter::State::check() const {
@@ -89,7 +77,7 @@ Result<void> BackupWriter::State::check() const {
               .detail = fmt::format("backup {}/{}", head.key.instance, head.key.id)});
   }
   if (error_) return std::unexpected(*error_);
-  return {};
+  return lease->check();
 }
 
 void BackupWriter::State::step(std::string_view name) const {
@@ -263,49 +251,31 @@ Result<void> BackupWriter::State::finish_previous() {
 }
 
 Result<void> BackupWriter::State::write_all_manifests() {
-  auto manifest = begin_manifest(*this, name::manifest);
-  if (!manifest) return std::unexpected(std::move(manifest.error()));
-  auto copy = begin_manifest(*this, name::manifest_copy);
-  if (!copy) {
-    (*manifest)->abandon();
-    return std::unexpected(std::move(copy.error()));
-  }
-  const format::Digest digest = backup.manifest_digest;
-  Result<void> result = (*manifest)->begin_finish(digest);  // both at once, then wait for both
-  if (result) result = (*copy)->begin_finish(digest);
-  if (result) result = (*manifest)->finish();
-  if (result) result = (*copy)->finish();
-  for (const auto* file : {&*manifest, &*copy}) {
-    if ((*file)->rewritten()) ++stats_.rewritten_files;
-  }
-  (*manifest)->abandon();  // nothing, once published
-  (*copy)->abandon();
-  return result;
+  const auto rewritten = write_manifest_files(*queue, *layout, backup, 0);
+  if (!rewritten) return std::unexpected(rewritten.error());
+  stats_.rewritten_files += *rewritten;
+  return {};
 }
 
 /// The commit: everything it speaks of is on stable storage, so HEAD may say so.
-Result<void> BackupWriter::State::publish_head() {
-  const auto now = layout->head(head.key);
-  if (!now) return std::unexpected(now.error());
-  if (!*now || (*now)->state != HeadState::running || (*now)->generation != head.generation) {
-    return std::unexpected(
-        Error{.code = Errc::busy,
-              .detail = fmt::format("backup {}/{} was taken over while it was being written",
-                                    head.key.instance, head.key.id)});
-  }
-  Head committed = head;
-  committed.state = HeadState::committed;
-  ++committed.generation;
-  committed.manifest_digest = backup.manifest_digest;
+Result<void> BackupWriter::State::settle(HeadState state) {
   const auto directory = layout->backup(head.key);
-  if (!directory) return std::unexpected(directory.error());
-  if (auto ok = replace_text(*directory, std::string(name::head), serialize(committed)); !ok)
-    return ok;
-  head = std::move(committed);
+  if (!directory && directory.error().code != Errc::not_found)  // else it was fenced, and is gone
+    return std::unexpected(directory.error());
+  if (auto ok = lease->settle(state, backup.manifest_digest); !ok) return ok;
   // Only running backups are told alive by a lock, so a lock file that stays harms nobody.
   (void)remove_file(*directory, std::string(name::writer_lock));
   lock.reset();
+  phase = Phase::committed;
   return {};
+}
+
+Result<void> BackupWriter::State::commit_packs() {
+  if (auto ok = check(); !ok) return ok;
+  if (auto ok = keep(begin_finish_current()); !ok) return ok;
+  if (auto ok = keep(finish_previous()); !ok) return ok;
+  step("before_commit");
+  return keep(settle(HeadState::packs));
 }
 
 Result<void> BackupWriter::State::commit(std::string meta_json) {
@@ -322,8 +292,7 @@ Result<void> BackupWriter::State::commit(std::string meta_json) {
   if (auto ok = keep(write_all_manifests()); !ok) return ok;
   step("manifest_published");
   step("before_commit");
-  if (auto ok = keep(publish_head()); !ok) return ok;
-  phase = Phase::committed;
+  if (auto ok = keep(settle(HeadState::committed)); !ok) return ok;
   step("head_committed");
   return {};
 }
@@ -344,24 +313,49 @@ void BackupWriter::State::abandon_files() noexcept {
   }
 }
 
+/// Whether the error says that another has taken the backup over and removed it.
+bool BackupWriter::State::is_gone(const Error& error) const {
+  return error.code == Errc::not_found && !layout->backup(head.key);
+}
+
+/// Of a backup that another has taken over and removed: what was published since.
+Result<void> BackupWriter::State::remove_own_packs() const {
+  for (std::uint32_t sequence = 0; sequence < stats_.packs; ++sequence) {
+    const PackId pack{.backup = id, .sequence = sequence};
+    const auto shard = layout->shard(shard_of(pack));
+    if (!shard) return std::unexpected(shard.error());
+    if (auto ok = remove_file(*shard, to_string(pack)); !ok) return ok;
+    if (auto ok = sync_directory(*shard); !ok) return ok;
+  }
+  return {};
+}
+
 Result<void> BackupWriter::State::abandon() {
   if (phase == Phase::committed || phase == Phase::abandoned) return {};
   phase = Phase::abandoning;
+  lease->release();
   abandon_files();
-  const auto gone = [this](const Result<void>& done) {  // another writer has cleared it
-    return !done && done.error().code == Errc::not_found && !layout->backup(head.key);
-  };
   // A commit that failed at its very end may have left a HEAD that says committed. So this comes
   // before anything that may take long or fail; the writer's own lock is enough for it.
+  if (auto marked = mark_removed(*layout, head.key); !marked && !is_gone(marked.error()))
+    return marked;
+  const auto repository_lock =
+      FileLock::acquire(layout->root(), std::string(name::lock), repository_lock_patience);
+  if (!repository_lock) return std::unexpected(repository_lock.error());
+  return abandon_locked();
+}
+
+Result<void> BackupWriter::State::abandon_locked() {
+  phase = Phase::abandoning;
+  lease->release();
+  abandon_files();
   auto done = mark_removed(*layout, head.key);
   if (done) {
-    const auto repository_lock =
-        FileLock::acquire(layout->root(), std::string(name::lock), repository_lock_patience);
-    if (!repository_lock) return std::unexpected(repository_lock.error());
-    const auto removed = remove_backup_files(*layout, {head.key}, at_step);
+    const auto removed = remove_backup_files(*layout, {head.key}, {.keep_trash = false}, at_step);
     if (!removed) done = std::unexpected(removed.error());
   }
-  if (!done && !gone(done)) return done;
+  if (!done && is_gone(done.error())) done = remove_own_packs();
+  if (!done) return done;
   phase = Phase::abandoned;
   return {};
 }

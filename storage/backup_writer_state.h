@@ -17,6 +17,7 @@
 #include "storage/file_lock.h"
 #include "storage/head.h"
 #include "storage/layout.h"
+#include "storage/lease.h"
 #include "storage/pack_writer.h"
 
 namespace sluice::storage {
@@ -35,8 +36,8 @@ class BackupWriter::State {
   enum class Phase : std::uint8_t { open, committed, abandoning, abandoned };
 
   State(std::shared_ptr<const Layout> repository_layout, std::unique_ptr<IoQueue> io_queue,
-        FileLock writer_lock, Head running_head, const BackupId& backup_id,
-        std::optional<Parent> parent_backup);
+        FileLock writer_lock, std::unique_ptr<Lease> writer_lease, Head running_head,
+        const BackupId& backup_id, std::optional<Parent> parent_backup);
 
   Result<BlobPlace> put(const EncodedBlob& blob);
   Result<std::vector<BlobPlace>> adopt(const Backup& from, std::uint32_t chunk);
@@ -44,13 +45,17 @@ class BackupWriter::State {
   Result<std::uint32_t> append_chunk(std::span<const std::byte> raw, ChunkTag tag,
                                      Compression compression);
   Result<void> commit(std::string meta_json);
+  Result<void> commit_packs();
   Result<void> abandon();
+  /// The same for who holds the repository's lock.
+  Result<void> abandon_locked();
   WriteStats stats() const;
 
   std::shared_ptr<const Layout> layout;
   std::unique_ptr<IoQueue> queue;  // outlives the files that use it
   std::optional<FileLock> lock;
-  Head head;
+  std::unique_ptr<Lease> lease;
+  Head head;  // as it was made; the lease has what it is now
   BackupId id;
   std::optional<Parent> parent;
   Cleared cleared;
@@ -69,9 +74,11 @@ class BackupWriter::State {
   Result<void> begin_finish_current();
   Result<void> finish_previous();
   Result<void> write_all_manifests();
-  Result<void> publish_head();
+  Result<void> settle(HeadState state);
   void step(std::string_view name) const;
   void abandon_files() noexcept;
+  [[nodiscard]] bool is_gone(const Error& error) const;
+  Result<void> remove_own_packs() const;
 
   mutable std::mutex mutex_;
   WriteStats stats_;

@@ -4,6 +4,7 @@
 
 #include "storage/backup_writer_state.h"
 #include "storage/committed_backup.h"
+#include "storage/lease.h"
 #include "storage/leftovers.h"
 #include "storage/tombstone.h"
 
@@ -66,14 +67,31 @@ Result<Directory> make_backup_directory(const Layout& layout, const BackupKey& k
   return layout.backup(key);
 }
 
+Error parent_changed(const BackupKey& parent) {
+  return {.code = Errc::changed,
+          .detail = fmt::format("backup {}/{}, to build on", parent.instance, parent.id)};
+}
+
+/// HEAD of the new backup protects its parent from now on; a remover that was faster, or a
+/// repacker, is seen here. (The repository's lock keeps them away where it reaches.)
+Result<void> check_parent_again(const Layout& layout, const Parent& parent) {
+  const auto head = visible_head(layout, parent.key);
+  if (!head) return std::unexpected(head.error());
+  if (*head && (*head)->manifest_digest == parent.manifest_digest) return {};
+  return std::unexpected(parent_changed(parent.key));
+}
+
 Result<std::unique_ptr<BackupWriter::State>> make_state(std::shared_ptr<const Layout> layout,
                                                         std::unique_ptr<IoQueue> queue,
                                                         std::string_view instance,
-                                                        const BeginOptions& begin) {
+                                                        const BeginOptions& begin,
+                                                        std::chrono::milliseconds lease_term) {
   std::optional<Parent> parent;
   if (begin.parent) {
     auto found = committed_parent(*layout, *begin.parent);
     if (!found) return std::unexpected(std::move(found.error()));
+    if (begin.parent_manifest_digest && *begin.parent_manifest_digest != found->manifest_digest)
+      return std::unexpected(parent_changed(found->key));
     parent = *std::move(found);
   }
   const auto id = unused_id(*layout, instance);
@@ -85,17 +103,28 @@ Result<std::unique_ptr<BackupWriter::State>> make_state(std::shared_ptr<const La
             .owner = this_process(),
             .started_at_ms = id->time_ms,
             .manifest_digest = {},
-            .parent = {}};
-  if (parent) head.parent = parse_backup_id(parent->key.id);
+            .parent = {},
+            .lease_until_ms = lease_end_ms(lease_term)};
+  if (parent) {
+    head.parent = parse_backup_id(parent->key.id);
+    head.parent_manifest_digest = parent->manifest_digest;
+  }
   const auto directory = make_backup_directory(*layout, head.key);
   if (!directory) return std::unexpected(directory.error());
   auto lock = FileLock::acquire(*directory, std::string(name::writer_lock), {});
   if (!lock) return std::unexpected(std::move(lock.error()));
   if (auto ok = create_text(*directory, std::string(name::head), serialize(head)); !ok)
     return std::unexpected(std::move(ok.error()));
-  return std::make_unique<BackupWriter::State>(std::move(layout), std::move(queue),
-                                               *std::move(lock), std::move(head), *id,
-                                               std::move(parent));
+  auto lease = std::make_unique<Lease>(layout, head, lease_term);
+  auto state = std::make_unique<BackupWriter::State>(std::move(layout), std::move(queue),
+                                                     *std::move(lock), std::move(lease),
+                                                     std::move(head), *id, std::move(parent));
+  if (!state->parent) return state;
+  if (auto ok = check_parent_again(*state->layout, *state->parent); !ok) {
+    (void)state->abandon_locked();
+    return std::unexpected(std::move(ok.error()));
+  }
+  return state;
 }
 
 }  // namespace
@@ -116,9 +145,11 @@ Result<std::unique_ptr<BackupWriter>> begin_backup(std::shared_ptr<const Layout>
   const auto repository_lock =
       FileLock::acquire(layout->root(), std::string(name::lock), repository_lock_patience);
   if (!repository_lock) return std::unexpected(repository_lock.error());
-  auto cleared = clear_leftovers(*layout, instance, options.on_step);
+  auto cleared =
+      clear_leftovers(*layout, instance, {.keep_trash = options.keep_trash}, options.on_step);
   if (!cleared) return std::unexpected(std::move(cleared.error()));
-  auto state = make_state(std::move(layout), *std::move(queue), instance, begin);
+  auto state =
+      make_state(std::move(layout), *std::move(queue), instance, begin, options.lease_term);
   if (!state) return std::unexpected(std::move(state.error()));
   (*state)->cleared = *std::move(cleared);
   (*state)->at_step = options.on_step;

@@ -120,14 +120,15 @@ void BackupCheck::check_papers() {
   } else if ((*head)->manifest_digest != backup_.manifest_digest) {
     tell(name::head, {.code = Errc::corrupt, .detail = "HEAD names another manifest"});
   }
-  for (const std::string_view file : {name::manifest, name::manifest_copy}) {
+  const bool readable = head && *head;
+  const ManifestNames names = manifest_names(readable ? (*head)->manifest_number : 0);
+  for (const std::string& file : {names.manifest, names.copy}) {
     const auto directory = layout_->backup(backup_.key);
     if (!directory) {
       tell(file, directory.error());
       continue;
     }
-    const auto manifest =
-        read_manifest(*directory, std::string(file), backup_.key, layout_->id_prefix());
+    const auto manifest = read_manifest(*directory, file, backup_.key, layout_->id_prefix());
     if (!manifest)
       tell(file, manifest.error());
     else if (manifest->manifest_digest != backup_.manifest_digest)

@@ -1,5 +1,6 @@
 #include "storage/committed_backup.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -16,8 +17,9 @@ struct Witnessed {
 
 /// The manifest that HEAD names, from the copy if need be.
 template <class Manifest, class Read>
-Result<Witnessed<Manifest>> read_either(const Directory& directory, const format::Digest& digest,
-                                        Read read) {
+Result<Witnessed<Manifest>> read_either(const Directory& directory, const Head& head, Read read) {
+  const ManifestNames names = manifest_names(head.manifest_number);
+  const format::Digest& digest = head.manifest_digest;
   const auto read_named = [&](std::string_view file) -> Result<Manifest> {
     Result<Manifest> manifest = read(file);
     if (manifest && manifest->manifest_digest != digest) {
@@ -27,22 +29,34 @@ Result<Witnessed<Manifest>> read_either(const Directory& directory, const format
     }
     return manifest;
   };
-  auto first = read_named(name::manifest);
+  auto first = read_named(names.manifest);
   if (first) return Witnessed<Manifest>{*std::move(first), {}, {}};
-  auto copy = read_named(name::manifest_copy);
+  auto copy = read_named(names.copy);
   if (copy) return Witnessed<Manifest>{*std::move(copy), std::move(first.error()), {}};
   first.error().detail += "; and " + to_string(copy.error());
   return std::unexpected(std::move(first.error()));
 }
 
+/// Those manifests of a backup that came last: repacking makes others, and removes those before.
+Result<ManifestNames> last_manifests(const Directory& directory) {
+  const auto entries = list_directory(directory);
+  if (!entries) return std::unexpected(entries.error());
+  std::uint32_t last = 0;
+  for (const std::string& entry : *entries)
+    last = std::max(last, manifest_number(entry).value_or(0));
+  return manifest_names(last);
+}
+
 /// For a HEAD that cannot be read: two manifests, each whole and of this backup, that are the same
 /// are as good a witness. HEAD's own error otherwise.
 template <class Manifest, class Read>
-Result<Witnessed<Manifest>> read_both(Error head_error, Read read) {
-  Result<Manifest> manifest = read(name::manifest);
+Result<Witnessed<Manifest>> read_both(const Directory& directory, Error head_error, Read read) {
+  const auto names = last_manifests(directory);
+  if (!names) return std::unexpected(names.error());
+  Result<Manifest> manifest = read(names->manifest);
   Result<format::Digest> copy_digest = format::Digest{};
   {
-    const Result<Manifest> copy = read(name::manifest_copy);
+    const Result<Manifest> copy = read(names->copy);
     if (copy)
       copy_digest = copy->manifest_digest;
     else
@@ -69,13 +83,20 @@ Result<std::optional<Witnessed<Manifest>>> read_witnessed(const Layout& layout,
   const auto read = [&](std::string_view file) {
     return read_file(*directory, std::string(file), key, layout.id_prefix());
   };
-  auto found = head ? read_either<Manifest>(*directory, (*head)->manifest_digest, read)
-                    : read_both<Manifest>(head.error(), read);
+  auto found = head ? read_either<Manifest>(*directory, **head, read)
+                    : read_both<Manifest>(*directory, head.error(), read);
   if (!found) return std::unexpected(std::move(found.error()));
   return std::optional(*std::move(found));
 }
 
 }  // namespace
+
+Result<bool> has_manifest(const Directory& directory) {
+  const auto entries = list_directory(directory);
+  if (!entries) return std::unexpected(entries.error());
+  return std::ranges::any_of(
+      *entries, [](const std::string& entry) { return manifest_number(entry).has_value(); });
+}
 
 Result<std::optional<Head>> visible_head(const Layout& layout, const BackupKey& key) {
   const auto directory = layout.backup(key);
@@ -88,9 +109,7 @@ Result<std::optional<Head>> visible_head(const Layout& layout, const BackupKey& 
   if (*head) return std::nullopt;
   // Again, for HEAD may have got that name since.
   if (exists(*directory, std::string(name::removed_head)).value_or(true)) return std::nullopt;
-  const bool whole = exists(*directory, std::string(name::manifest)).value_or(false) ||
-                     exists(*directory, std::string(name::manifest_copy)).value_or(false);
-  if (!whole) return std::nullopt;
+  if (!has_manifest(*directory).value_or(false)) return std::nullopt;
   return std::unexpected(
       Error{.code = Errc::corrupt, .detail = directory->path_of(name::head) + " is missing"});
 }

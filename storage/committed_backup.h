@@ -10,6 +10,9 @@
 
 namespace sluice::storage {
 
+/// Whether there is a manifest in the directory of a backup, or a copy, of whatever number.
+[[nodiscard]] Result<bool> has_manifest(const Directory& directory);
+
 /// HEAD of a backup that is, or may be, committed. nullopt: it is running, being removed, or
 /// garbage. Errors: those of a HEAD that is damaged or lost.
 [[nodiscard]] Result<std::optional<Head>> visible_head(const Layout& layout, const BackupKey& key);

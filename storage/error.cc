@@ -27,6 +27,7 @@ class Category final : public std::error_category {
       case Errc::exists: return "exists already";
       case Errc::changed: return "was replaced meanwhile";
       case Errc::fenced: return "was taken over by another, as its lease had run out";
+      case Errc::pinned: return "is pinned";
       case Errc::implausible: return "much less is listed than was before";
       case Errc::key_needed: return "is encrypted, and no key was given";
       case Errc::wrong_key: return "no key slot opens with the key given";

@@ -30,6 +30,7 @@ enum class Errc {
   exists,                ///< An object of that name is there already.
   changed,               ///< An object was replaced since it was read.
   fenced,                ///< Another took over what this one was writing, as its lease had run out.
+  pinned,                ///< A backup that is kept until its pin is taken off.
   implausible,           ///< Much less is listed than there should be, so nothing is removed.
   key_needed,            ///< The repository is encrypted, and no key was given.
   wrong_key,             ///< No key slot of the repository opens with what was given.

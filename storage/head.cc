@@ -22,6 +22,8 @@ std::string_view state_name(HeadState state) noexcept {
   switch (state) {
     case HeadState::running: return "running";
     case HeadState::committed: return "committed";
+    case HeadState::fenced: return "fenced";
+    case HeadState::packs: return "packs";
   }
   return "";
 }
@@ -36,6 +38,11 @@ class Fields {
     if (value != nullptr && value->is_string()) return std::string(value->get_string());
     note(name);
     return {};
+  }
+
+  /// 0 where there is none.
+  std::uint64_t optional_number(std::string_view name) {
+    return object_.contains(name) ? static_cast<std::uint64_t>(number(name)) : 0;
   }
 
   std::int64_t number(std::string_view name) {
@@ -56,10 +63,19 @@ class Fields {
 };
 
 std::optional<HeadState> parse_state(std::string_view name) {
-  for (const HeadState state : {HeadState::running, HeadState::committed}) {
+  for (const HeadState state : head_states) {
     if (state_name(state) == name) return state;
   }
   return std::nullopt;
+}
+
+void read_parent(const json::object& root, Fields& fields, Head& head) {
+  if (!root.contains("parent")) return;
+  head.parent = parse_backup_id(fields.text("parent"));
+  if (!head.parent) fields.note("parent");
+  if (!root.contains("parent_manifest_xxh3_128")) return;
+  if (!from_hex(fields.text("parent_manifest_xxh3_128"), head.parent_manifest_digest.emplace()))
+    fields.note("parent_manifest_xxh3_128");
 }
 
 std::unexpected<Error> refuse(Errc code, std::string_view object, std::string_view what) {
@@ -90,6 +106,14 @@ std::string serialize(const Head& head) {
                     {"started_at_ms", head.started_at_ms},
                     {"manifest_xxh3_128", to_hex(head.manifest_digest)}};
   if (head.parent) root["parent"] = to_string(*head.parent);
+  if (head.parent_manifest_digest)
+    root["parent_manifest_xxh3_128"] = to_hex(*head.parent_manifest_digest);
+  if (head.lease_until_ms != 0) root["lease_until_ms"] = head.lease_until_ms;
+  if (head.fenced_by) {
+    root["fenced_by_host"] = head.fenced_by->host;
+    root["fenced_by_pid"] = head.fenced_by->pid;
+  }
+  if (head.manifest_number != 0) root["manifest_number"] = head.manifest_number;
   return seal(json::serialize(root));
 }
 
@@ -115,10 +139,14 @@ Result<Head> parse_head(std::string_view sealed, std::string_view object) {
             .started_at_ms = static_cast<std::uint64_t>(fields.number("started_at_ms")),
             .manifest_digest = {},
             .parent = {}};
-  if (const json::value* parent = root.get_object().if_contains("parent"); parent != nullptr) {
-    head.parent = parse_backup_id(fields.text("parent"));
-    if (!head.parent) fields.note("parent");
+  read_parent(root.get_object(), fields, head);
+  if (root.get_object().contains("fenced_by_host")) {
+    head.fenced_by = Owner{.host = fields.text("fenced_by_host"),
+                           .pid = fields.number("fenced_by_pid"),
+                           .boot_id = {}};
   }
+  head.lease_until_ms = fields.optional_number("lease_until_ms");
+  head.manifest_number = static_cast<std::uint32_t>(fields.optional_number("manifest_number"));
   if (!from_hex(fields.text("manifest_xxh3_128"), head.manifest_digest))
     fields.note("manifest_xxh3_128");
   if (!fields.bad().empty())

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,7 +12,11 @@
 
 namespace sluice::storage {
 
-enum class HeadState : std::uint8_t { running, committed };
+/// A fenced backup was being written when another took it over: its writer cannot commit any more.
+/// `packs`: not a backup, but packs that repacking wrote, which other backups name.
+enum class HeadState : std::uint8_t { running, committed, fenced, packs };
+inline constexpr std::array head_states{HeadState::running, HeadState::committed, HeadState::fenced,
+                                        HeadState::packs};
 
 /// Who writes a backup. For people and messages: whether the writer lives, its lock tells.
 struct Owner {
@@ -22,7 +27,8 @@ struct Owner {
 
 [[nodiscard]] Owner this_process();
 
-/// The file HEAD of a backup: lease and commit mark in one, the only file that is ever replaced.
+/// The file HEAD of a backup: lease and commit mark in one, and replaced only by compare-and-swap
+/// (swap_head()).
 struct Head {
   HeadState state = HeadState::running;
   std::uint64_t generation = 1;  ///< One more at each replacement.
@@ -32,6 +38,15 @@ struct Head {
   std::uint64_t started_at_ms = 0;   ///< Unix time.
   format::Digest manifest_digest{};  ///< Zero while running.
   std::optional<BackupId> parent;    ///< What it builds on, which must not go meanwhile.
+  /// Of the parent, as this writer reads it. None where an older program wrote HEAD.
+  std::optional<format::Digest> parent_manifest_digest = {};
+  /// Unix time at which the writer may be taken to be gone unless it has renewed HEAD. It only
+  /// decides when to try to fence it: nothing is safe because of a clock. 0: no lease, its lock
+  /// alone tells; so older programs write it.
+  std::uint64_t lease_until_ms = 0;
+  std::optional<Owner> fenced_by = {};  ///< Who took it from its writer.
+  /// Which of its manifests counts: 0 is `manifest`, n is `manifest.n`, as repacking makes them.
+  std::uint32_t manifest_number = 0;
 };
 
 /// The sealed text.

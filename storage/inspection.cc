@@ -84,7 +84,11 @@ void look_at_writer(const Layout& layout, const BackupKey& key, Inspection& foun
     return;
   }
   const auto head = layout.head(key);
-  if (!head || !*head || (*head)->state != HeadState::running) return;
+  if (!head || !*head || (*head)->state == HeadState::committed) return;
+  if ((*head)->state != HeadState::running) {
+    found.dead_writers.add(title);
+    return;
+  }
   if (is_locked(*directory)) {
     found.live_writers.add(title);
     return;

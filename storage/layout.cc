@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 
 #include "storage/checksum.h"
 #include "storage/file_lock.h"
@@ -20,7 +21,7 @@ bool is_ours(const std::string& entry) {
   return entry == "lost+found" || is_temporary_name(entry) || entry == name::packs ||
          entry == name::instances || entry == name::tmp || entry == name::gc ||
          entry == name::lock || entry == name::mark_copy || entry == name::io_hint ||
-         entry == name::feeds || entry == name::restores;
+         entry == name::feeds || entry == name::restores || entry == name::trash;
 }
 
 Result<void> make_directory_at(const std::string& path) {
@@ -217,6 +218,24 @@ std::array<std::byte, 8> Layout::id_prefix() const noexcept {
   return prefix;
 }
 
+ManifestNames manifest_names(std::uint32_t number) {
+  if (number == 0)
+    return {.manifest = std::string(name::manifest), .copy = std::string(name::manifest_copy)};
+  return {.manifest = fmt::format("{}.{}", name::manifest, number),
+          .copy = fmt::format("{}.{}.copy", name::manifest, number)};
+}
+
+std::optional<std::uint32_t> manifest_number(std::string_view file) {
+  const std::size_t dot = file.find('.');
+  const std::string_view digits =
+      dot == std::string_view::npos ? std::string_view() : file.substr(dot + 1);
+  std::uint32_t number = 0;
+  (void)std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const ManifestNames names = manifest_names(number);
+  if (file != names.manifest && file != names.copy) return std::nullopt;
+  return number;
+}
+
 Result<void> Layout::allows(Operation operation) const {
   return check_features(mark_, operation, root_.path_of(name::mark));
 }
@@ -278,6 +297,18 @@ Result<std::vector<BackupId>> Layout::backup_ids(std::string_view instance) cons
     if (const auto id = parse_backup_id(entry)) ids.push_back(*id);
   }
   return ids;
+}
+
+Result<std::vector<BackupKey>> Layout::all_keys() const {
+  const auto instances = this->instances();
+  if (!instances) return std::unexpected(instances.error());
+  std::vector<BackupKey> keys;
+  for (const std::string& instance : *instances) {
+    const auto ids = backup_ids(instance);
+    if (!ids) return std::unexpected(ids.error());
+    for (const BackupId& id : *ids) keys.push_back({.instance = instance, .id = to_string(id)});
+  }
+  return keys;
 }
 
 Result<std::optional<Head>> Layout::head(const BackupKey& key) const {

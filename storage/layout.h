@@ -34,7 +34,19 @@ inline constexpr std::string_view writer_lock = "LOCK";
 inline constexpr std::string_view manifest = "manifest";
 inline constexpr std::string_view manifest_copy = "manifest.copy";
 inline constexpr std::string_view checked = "CHECKED";
+inline constexpr std::string_view pinned = "PINNED";
+inline constexpr std::string_view trash = "trash";
 }  // namespace name
+
+/// The names of one manifest and its copy.
+struct ManifestNames {
+  std::string manifest;
+  std::string copy;
+};
+/// `number` as HEAD has it: `manifest`, `manifest.copy`; then `manifest.1`, `manifest.1.copy`, ….
+[[nodiscard]] ManifestNames manifest_names(std::uint32_t number);
+/// The number of what has such a name; nullopt for other names.
+[[nodiscard]] std::optional<std::uint32_t> manifest_number(std::string_view file);
 
 /// An open repository as directories: where each object lies. Knows nothing of their contents but
 /// FORMAT and HEAD.
@@ -71,6 +83,8 @@ class Layout {
   [[nodiscard]] Result<std::vector<std::string>> instances() const;
   /// Ids that have a directory, committed or not, oldest first. Empty for an unknown instance.
   [[nodiscard]] Result<std::vector<BackupId>> backup_ids(std::string_view instance) const;
+  /// The backups of all instances, in that order.
+  [[nodiscard]] Result<std::vector<BackupKey>> all_keys() const;
   /// Reads HEAD and checks that it is of this backup in this repository. nullopt: there is none.
   [[nodiscard]] Result<std::optional<Head>> head(const BackupKey& key) const;
 

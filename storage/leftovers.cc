@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/committed_backup.h"
 #include "storage/file_lock.h"
 #include "storage/writer_life.h"
 
@@ -53,13 +54,12 @@ Result<Fate> fate_of_running(const Layout& layout, const BackupKey& key, const H
   const auto directory = layout.backup(key);
   if (!directory) return std::unexpected(directory.error());
   const bool same = key.instance == instance;
-  auto lock = take_lock_of_dead(layout, key, head.owner, same);
-  if (!lock) return std::unexpected(std::move(lock.error()));
-  if (!*lock) {
-    if (same) return busy_with(key, head.owner);
-    return Fate{};
-  }
-  auto fate = fate_under_lock(layout, key, head, **std::move(lock));
+  auto life = judge_writer(layout, head, same);
+  if (!life) return std::unexpected(std::move(life.error()));
+  if (life->fenced) return Fate{.remove = true, .lock = std::move(life->lock)};
+  if (same && life->state == WriterLife::State::alive) return busy_with(key, head.owner);
+  if (!life->is_gone()) return Fate{};
+  auto fate = fate_under_lock(layout, key, head, *std::move(life->lock));
   // The writer removes the lock file once it has committed. Whoever waited for it has then a lock
   // that keeps nobody out, so nothing may be removed under it.
   if (fate && fate->lock && !fate->lock->is_of(*directory, std::string(name::writer_lock)))
@@ -70,12 +70,12 @@ Result<Fate> fate_of_running(const Layout& layout, const BackupKey& key, const H
 Result<Fate> fate_without_head(const Layout& layout, const BackupKey& key) {
   const auto directory = layout.backup(key);
   if (!directory) return std::unexpected(directory.error());
-  for (const std::string_view file : {name::head, name::manifest, name::manifest_copy}) {
-    const auto there = exists(*directory, std::string(file));
-    if (!there) return std::unexpected(there.error());
-    if (*there) return Fate{};  // HEAD is damaged or was lost, not never made
-  }
-  return Fate{.remove = true, .lock = {}};
+  // With either of these HEAD is damaged or was lost, not never made.
+  const auto head = exists(*directory, std::string(name::head));
+  if (!head) return std::unexpected(head.error());
+  const auto manifest = has_manifest(*directory);
+  if (!manifest) return std::unexpected(manifest.error());
+  return Fate{.remove = !*head && !*manifest, .lock = {}};
 }
 
 Result<Fate> fate_of(const Layout& layout, const BackupKey& key, std::string_view instance) {
@@ -88,6 +88,8 @@ Result<Fate> fate_of(const Layout& layout, const BackupKey& key, std::string_vie
   switch ((*head)->state) {
     case HeadState::committed: return Fate{};
     case HeadState::running: return fate_of_running(layout, key, **head, instance);
+    case HeadState::fenced:
+    case HeadState::packs: return Fate{.remove = true, .lock = {}};
   }
   return Fate{};
 }
@@ -146,12 +148,12 @@ Result<void> clear_temporary_files(const Layout& layout, Cleared& cleared) {
 }  // namespace
 
 Result<Cleared> clear_leftovers(const Layout& layout, std::string_view instance,
-                                const AtStep& at_step) {
+                                const RemovalOptions& options, const AtStep& at_step) {
   const auto found = survey(layout, instance);
   if (!found) return std::unexpected(found.error());
   if (!layout.allows(Operation::gc)) return Cleared();  // a newer program may share packs
   if (auto ok = unlist(layout, found->dead); !ok) return std::unexpected(std::move(ok.error()));
-  auto cleared = remove_backup_files(layout, found->dead, at_step);
+  auto cleared = remove_backup_files(layout, found->dead, options, at_step);
   if (!cleared) return cleared;
   if (auto ok = clear_temporary_files(layout, *cleared); !ok)
     return std::unexpected(std::move(ok.error()));

@@ -12,8 +12,9 @@ namespace sluice::storage {
 /// Removes what writers that are no longer there have left: uncommitted backups with their packs,
 /// half-removed backups, temporary files.
 ///
-/// A backup goes when its HEAD says running, its writer's lock can be taken and HEAD still says so
-/// under that lock; when its removal had begun; or when it has neither HEAD nor manifest. What is
+/// A backup goes when its HEAD says running, its writer is gone (see judge_writer()) and HEAD still
+/// says so; when it was fenced; when its removal had begun; or when it has neither HEAD nor
+/// manifest. What is
 /// damaged is never removed: a HEAD that cannot be read may be that of a good backup.
 /// Which packs go with it, remove_backup_files() says.
 ///
@@ -21,6 +22,6 @@ namespace sluice::storage {
 /// Errors: busy when a live writer backs up `instance`; any error of a listing or of a removal,
 ///         and then nothing more is removed.
 [[nodiscard]] Result<Cleared> clear_leftovers(const Layout& layout, std::string_view instance,
-                                              const AtStep& at_step);
+                                              const RemovalOptions& options, const AtStep& at_step);
 
 }  // namespace sluice::storage

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <set>
 
@@ -13,11 +14,19 @@ namespace sluice::storage {
 struct NeededPacks {
   std::set<PackId> packs;
   /// Why there may be more: a backup whose manifests cannot be read, or a live writer that builds
-  /// on one that is not listed. Then nothing may be given up.
+  /// on one that is not listed, or not with that manifest any more. Then nothing may be given up.
   std::optional<Error> unknown;
+  /// XXH3-128 of what all HEADs said: state, parent, manifests. Two readings that agree are what
+  /// was there at one moment, since states only go forward.
+  format::Digest reading{};
+  std::uint64_t listed = 0;  ///< Backups that are listed, those that cannot be read too.
 };
 
 /// Reads the packs of every listed backup. Of the packs, only those of backups in `of` are kept.
+/// Running backups whose lease is over are fenced when they stand in the way.
+///
+/// Order: running HEADs are looked at again after the manifests were read, so a writer whose backup
+///        commits meanwhile is either seen running or its parent covers what it adopted.
 /// Precondition: the repository's lock is held, so no backup begins.
 /// Memory: 24 bytes a pack that is kept, and the packs of one manifest.
 /// Errors: of a listing.

@@ -5,12 +5,19 @@
 #include <algorithm>
 #include <cstring>
 
+#include "storage/trash.h"
+
 namespace sluice::storage {
 
 std::shared_ptr<const ReadFile> open_pack(const Layout& layout, const PackRef& pack) {
   const std::string name = Layout::pack_name(pack.id);
   std::string object = layout.root().path_of(name);
   auto file = open_for_reading(layout.root(), name);
+  // A reader may have begun before its backup, or the pack alone, went to the trash.
+  if (!file && file.error().code == Errc::not_found) {
+    const auto trash = find_in_trash(layout, pack.id);
+    if (trash && *trash) file = open_for_reading(**trash, to_string(pack.id));
+  }
   if (!file) {
     return std::make_shared<const ReadFile>(
         ReadFile{.fd = {}, .object = std::move(object), .error = std::move(file.error())});

@@ -9,8 +9,11 @@
 #include <string>
 #include <utility>
 
+#include "storage/collection_note.h"
+#include "storage/committed_backup.h"
 #include "storage/needed_packs.h"
 #include "storage/tombstone.h"
+#include "storage/trash.h"
 
 namespace sluice::storage {
 namespace {
@@ -30,7 +33,7 @@ Result<bool> may_be_shared(const Layout& layout, const BackupKey& key) {
   if (!text && text.error().code == Errc::not_found) return false;
   if (!text) return true;
   const auto head = parse_head(*text, directory->path_of(name::removed_head));
-  return !head || head->state != HeadState::running;
+  return !head || head->state == HeadState::committed || head->state == HeadState::packs;
 }
 
 /// Ids, by what becomes of their packs.
@@ -78,22 +81,28 @@ Result<Ids> sort_ids(const Layout& layout, const std::vector<BackupKey>& backups
 /// Judges packs and removes what nobody needs.
 class PackSweep {
  public:
-  PackSweep(const Layout& layout, Ids ids, Cleared& cleared)
-      : layout_(layout), ids_(std::move(ids)), cleared_(cleared) {}
+  PackSweep(const Layout& layout, const RemovalOptions& options, Ids ids, Cleared& cleared)
+      : layout_(layout), options_(options), ids_(std::move(ids)), cleared_(cleared) {}
 
   Result<void> run();
   /// Writes the tombstones that are needed and removes those that are not any more.
   Result<void> settle_tombstones(const AtStep& at_step);
+  /// Has the directory of a backup gone, to the trash when it was committed.
+  Result<void> put_away(const BackupKey& key, const AtStep& at_step);
 
  private:
-  enum class Fate : std::uint8_t { keep, needed, remove, stray };
+  enum class Fate : std::uint8_t { keep, needed, trash, remove, stray };
 
   Result<void> survey();
   [[nodiscard]] Fate judge(const PackId& pack, bool is_temporary) const;
+  Result<bool> settle_pack(const Directory& shard, const std::string& entry, const PackId& pack);
   Result<void> sweep_shard(const Directory& shard);
+  Result<TrashHeap*> heap();
 
   const Layout& layout_;
+  RemovalOptions options_;
   Ids ids_;
+  std::optional<TrashHeap> heap_;
   Cleared& cleared_;
   bool surveyed_ = false;
   NeededPacks needed_;
@@ -109,6 +118,8 @@ Result<void> PackSweep::survey() {
   if (!needed) return std::unexpected(std::move(needed.error()));
   needed_ = *std::move(needed);
   surveyed_ = true;
+  if (!needed_.unknown && !options_.accept_shrinkage)
+    needed_.unknown = check_plausible(layout_, needed_.listed + ids_.shared.size());
   cleared_.kept_because = needed_.unknown;
   return {};
 }
@@ -119,10 +130,47 @@ PackSweep::Fate PackSweep::judge(const PackId& pack, bool is_temporary) const {
   const bool shared = ids_.shared.contains(id) || (surveyed_ && ids_.buried.contains(id));
   if (shared) {
     if (is_temporary) return Fate::remove;
-    return needed_.unknown || needed_.packs.contains(pack) ? Fate::needed : Fate::remove;
+    if (needed_.unknown || needed_.packs.contains(pack)) return Fate::needed;
+    return options_.keep_trash ? Fate::trash : Fate::remove;
   }
   if (ids_.own.contains(id)) return Fate::remove;
   return ids_.present.contains(id) || ids_.buried.contains(id) ? Fate::keep : Fate::stray;
+}
+
+Result<TrashHeap*> PackSweep::heap() {
+  if (!heap_) {
+    auto made = TrashHeap::make(layout_);
+    if (!made) return std::unexpected(std::move(made.error()));
+    heap_ = *std::move(made);
+  }
+  return &*heap_;
+}
+
+/// True when the file is not there any more.
+Result<bool> PackSweep::settle_pack(const Directory& shard, const std::string& entry,
+                                    const PackId& pack) {
+  const Fate fate = judge(pack, is_temporary_name(entry));
+  if (fate == Fate::stray) ++cleared_.stray_packs;
+  if (fate == Fate::needed) {
+    ++cleared_.kept_packs;
+    remaining_.insert(pack.backup);
+  }
+  if (fate != Fate::trash && fate != Fate::remove) return false;
+  const std::uint64_t bytes = file_size(shard, entry).value_or(0);
+  Result<void> done;
+  if (fate == Fate::trash) {
+    const auto to = heap();
+    if (!to) return std::unexpected(to.error());
+    done = (*to)->take_pack(shard, entry);
+    ++cleared_.trashed_packs;
+    cleared_.trashed_bytes += bytes;
+  } else {
+    done = remove_file(shard, entry);
+  }
+  if (!done) return std::unexpected(std::move(done.error()));
+  ++cleared_.packs;
+  cleared_.bytes += bytes;
+  return true;
 }
 
 Result<void> PackSweep::sweep_shard(const Directory& shard) {
@@ -132,22 +180,15 @@ Result<void> PackSweep::sweep_shard(const Directory& shard) {
   for (const std::string& entry : *entries) {
     const auto pack = pack_of(entry);
     if (!pack) continue;  // not ours: left alone
-    switch (judge(*pack, is_temporary_name(entry))) {
-      case Fate::keep: continue;
-      case Fate::stray: ++cleared_.stray_packs; continue;
-      case Fate::needed:
-        ++cleared_.kept_packs;
-        remaining_.insert(pack->backup);
-        continue;
-      case Fate::remove: break;
-    }
-    if (const auto file = open_for_reading(shard, entry))
-      cleared_.bytes += size_of(*file, entry).value_or(0);
-    if (auto ok = remove_file(shard, entry); !ok) return ok;
-    ++cleared_.packs;
-    changed = true;
+    const auto gone = settle_pack(shard, entry, *pack);
+    if (!gone) return std::unexpected(gone.error());
+    changed = changed || *gone;
   }
-  return changed ? sync_directory(shard) : Result<void>();
+  if (!changed) return {};
+  if (heap_) {
+    if (auto ok = heap_->settle(); !ok) return ok;
+  }
+  return sync_directory(shard);
 }
 
 Result<void> PackSweep::run() {
@@ -174,6 +215,10 @@ Result<void> PackSweep::settle_tombstones(const AtStep& at_step) {
   }
   if (auto ok = remove_tombstones(layout_, done); !ok) return ok;
   if (at_step) at_step("tombstones_cleared");
+  if (needed_.unknown)
+    note_removed(layout_, ids_.shared.size());
+  else
+    note_listed(layout_, needed_.listed);
   return {};
 }
 
@@ -181,23 +226,40 @@ Result<void> PackSweep::settle_tombstones(const AtStep& at_step) {
 Result<void> remove_manifests(const Layout& layout, const BackupKey& key) {
   const auto directory = layout.backup(key);
   if (!directory) return std::unexpected(directory.error());
-  for (const std::string_view file : {name::manifest, name::manifest_copy}) {
-    if (auto ok = remove_file(*directory, std::string(file)); !ok) return ok;
+  const auto entries = list_directory(*directory);
+  if (!entries) return std::unexpected(entries.error());
+  for (const std::string& entry : *entries) {
+    if (!manifest_number(entry)) continue;
+    if (auto ok = remove_file(*directory, entry); !ok) return ok;
   }
   return sync_directory(*directory);
 }
 
-Result<void> remove_directories(const Layout& layout, const std::vector<BackupKey>& keys,
-                                const AtStep& at_step) {
-  for (const BackupKey& key : keys) {
-    const auto instance = layout.instance(key.instance);
-    if (!instance) return std::unexpected(instance.error());
-    if (auto ok = remove_manifests(layout, key); !ok) return ok;
-    if (at_step) at_step("manifests_removed");
-    if (auto ok = remove_directory(*instance, key.id); !ok) return ok;
-    if (auto ok = sync_directory(*instance); !ok) return ok;
-    if (at_step) at_step("directory_removed");
+Result<void> remove_directory_of(const Layout& layout, const BackupKey& key,
+                                 const AtStep& at_step) {
+  const auto instance = layout.instance(key.instance);
+  if (!instance) return std::unexpected(instance.error());
+  if (auto ok = remove_manifests(layout, key); !ok) return ok;
+  if (at_step) at_step("manifests_removed");
+  if (auto ok = remove_directory(*instance, key.id); !ok) return ok;
+  return sync_directory(*instance);
+}
+
+Result<void> PackSweep::put_away(const BackupKey& key, const AtStep& at_step) {
+  const auto directory = layout_.backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  const auto was_backup = has_manifest(*directory);
+  if (!was_backup) return std::unexpected(was_backup.error());
+  const auto shared = may_be_shared(layout_, key);
+  if (!shared) return std::unexpected(shared.error());
+  if (options_.keep_trash && *shared && *was_backup) {
+    const auto to = heap();
+    if (!to) return std::unexpected(to.error());
+    if (auto ok = (*to)->take_backup(key); !ok) return ok;
+  } else if (auto ok = remove_directory_of(layout_, key, at_step); !ok) {
+    return ok;
   }
+  if (at_step) at_step("directory_removed");
   return {};
 }
 
@@ -233,17 +295,18 @@ Result<void> mark_removed(const Layout& layout, const BackupKey& key) {
 }
 
 Result<Cleared> remove_backup_files(const Layout& layout, const std::vector<BackupKey>& backups,
-                                    const AtStep& at_step) {
+                                    const RemovalOptions& options, const AtStep& at_step) {
   Cleared cleared;
   auto ids = sort_ids(layout, backups);
   if (!ids) return std::unexpected(std::move(ids.error()));
-  PackSweep sweep(layout, *std::move(ids), cleared);
+  PackSweep sweep(layout, options, *std::move(ids), cleared);
   if (auto ok = sweep.run(); !ok) return std::unexpected(std::move(ok.error()));
   if (at_step) at_step("packs_removed");
   if (auto ok = sweep.settle_tombstones(at_step); !ok)
     return std::unexpected(std::move(ok.error()));
-  if (auto ok = remove_directories(layout, backups, at_step); !ok)
-    return std::unexpected(std::move(ok.error()));
+  for (const BackupKey& key : backups) {
+    if (auto ok = sweep.put_away(key, at_step); !ok) return std::unexpected(std::move(ok.error()));
+  }
   cleared.backups = backups;
   return cleared;
 }

@@ -22,6 +22,14 @@ using AtStep = std::function<void(std::string_view step)>;
 /// Renames HEAD, if there is one, to HEAD.removed; durable either way. True when there was.
 [[nodiscard]] Result<bool> rename_head(const Directory& directory);
 
+struct RemovalOptions {
+  /// Whether what was committed goes to the trash: packs that nobody names any more, and the
+  /// directories of backups. What never was is removed in any case.
+  bool keep_trash = true;
+  /// Goes on although much less is listed than after the last collection.
+  bool accept_shrinkage = false;
+};
+
 /// Removes the packs of `backups`, then their directories, syncing what changed.
 ///
 /// A pack of a backup that was committed stays while a listed backup names it, or may; a tombstone
@@ -31,6 +39,10 @@ using AtStep = std::function<void(std::string_view step)>;
 /// copied. Packs of an id that has neither directory nor tombstone stay and are counted: this
 /// program leaves none such, so the directory was moved or is not mounted.
 ///
+/// All packs stay, too, when more than a fifth of the backups that were listed at the last
+/// collection are neither listed now nor among `backups`: Cleared::kept_because is then
+/// Errc::implausible.
+///
 /// Order: packs, tombstones, manifests, directories: while a directory is there, the next writer
 /// finds what is left to do.
 /// Precondition: the repository's lock is held. Each of `backups` is marked removed, or has neither
@@ -38,6 +50,7 @@ using AtStep = std::function<void(std::string_view step)>;
 /// Errors: of a listing or of a removal, and then nothing more is removed.
 [[nodiscard]] Result<Cleared> remove_backup_files(const Layout& layout,
                                                   const std::vector<BackupKey>& backups,
+                                                  const RemovalOptions& options,
                                                   const AtStep& at_step);
 
 }  // namespace sluice::storage

@@ -7,13 +7,17 @@
 
 #include "storage/begin_backup.h"
 #include "storage/check_backup.h"
+#include "storage/collection.h"
 #include "storage/committed_backup.h"
 #include "storage/file_lock.h"
 #include "storage/io_hint.h"
 #include "storage/layout.h"
 #include "storage/needed_packs.h"
+#include "storage/pin.h"
 #include "storage/removal.h"
+#include "storage/repack.h"
 #include "storage/sealed_text.h"
+#include "storage/trash.h"
 
 namespace sluice::storage {
 namespace {
@@ -32,7 +36,8 @@ BackupInfo describe(Backup backup) {
                   .meta_json = std::move(backup.meta_json),
                   .damage = {},
                   .manifest_damage = std::move(backup.manifest_damage),
-                  .head_damage = std::move(backup.head_damage)};
+                  .head_damage = std::move(backup.head_damage),
+                  .pin = {}};
   for (const PackRef& pack : backup.packs) {
     if (pack.id.backup == own) info.pack_file_bytes += pack.file_bytes;
   }
@@ -75,6 +80,7 @@ std::optional<BackupInfo> inspect(const Layout& layout, const BackupKey& key,
   }
   info.key = key;
   info.started_at_ms = started_at_ms;
+  info.pin = read_pin(layout, key).value_or(Pin());  // rather pinned than removed
   return info;
 }
 
@@ -210,32 +216,107 @@ Result<void> Repository::set_checked(const BackupKey& key, std::string_view text
   return replace_text(*directory, std::string(name::checked), seal(text));
 }
 
-Result<Removed> Repository::remove_backup(const BackupKey& key) {
-  if (auto ok = layout_->allows(Operation::gc); !ok) return std::unexpected(std::move(ok.error()));
-  const auto lock =
-      FileLock::acquire(layout_->root(), std::string(name::lock), repository_lock_patience);
-  if (!lock) return std::unexpected(lock.error());
-  const auto directory = layout_->backup(key);
-  if (!directory) return std::unexpected(directory.error());
-  const auto busy = [&](std::string why) {
-    return std::unexpected(Error{
-        .code = Errc::busy, .detail = fmt::format("backup {}/{} {}", key.instance, key.id, why)});
+namespace {
+
+/// Whether nothing keeps the backup from being removed.
+Result<void> check_removable(const Layout& layout, const BackupKey& key) {
+  const auto refuse = [&](Errc code, std::string why) {
+    return std::unexpected(
+        Error{.code = code, .detail = fmt::format("backup {}/{} {}", key.instance, key.id, why)});
   };
-  const auto head = layout_->head(key);
-  if (head && *head && (*head)->state == HeadState::running) return busy("is not committed");
-  const auto child = live_child(*layout_, parse_backup_id(key.id).value_or(BackupId{}));
+  const auto directory = layout.backup(key);
+  if (!directory) return std::unexpected(directory.error());
+  const auto head = layout.head(key);
+  if (head && *head && (*head)->state == HeadState::running)
+    return refuse(Errc::busy, "is not committed");
+  const auto pin = read_pin(layout, key);
+  if (!pin) return std::unexpected(pin.error());
+  if (*pin) return refuse(Errc::pinned, fmt::format("({})", (*pin)->note));
+  const auto child = live_child(layout, parse_backup_id(key.id).value_or(BackupId{}));
   if (!child) return std::unexpected(child.error());
-  if (*child)
-    return busy(fmt::format("is what {}/{} builds on, which is being written", (*child)->instance,
-                            (*child)->id));
-  if (auto ok = mark_removed(*layout_, key); !ok) return std::unexpected(std::move(ok.error()));
-  if (options_.on_step) options_.on_step("remove_marked");
-  auto cleared = remove_backup_files(*layout_, {key}, options_.on_step);
-  if (!cleared) return std::unexpected(std::move(cleared.error()));
-  return Removed{.packs = cleared->packs,
-                 .bytes = cleared->bytes,
-                 .kept_packs = cleared->kept_packs,
-                 .kept_because = std::move(cleared->kept_because)};
+  if (!*child) return {};
+  return refuse(Errc::busy, fmt::format("is what {}/{} builds on, which is being written",
+                                        (*child)->instance, (*child)->id));
+}
+
+Removed removed_of(const Cleared& cleared) {
+  return {.packs = cleared.packs,
+          .bytes = cleared.bytes,
+          .kept_packs = cleared.kept_packs,
+          .kept_because = cleared.kept_because};
+}
+
+}  // namespace
+
+Result<FileLock> Repository::lock_for_collection() const {
+  if (auto ok = layout_->allows(Operation::gc); !ok) return std::unexpected(std::move(ok.error()));
+  return FileLock::acquire(layout_->root(), std::string(name::lock), repository_lock_patience);
+}
+
+Result<Removed> Repository::remove_backups(std::span<const BackupKey> keys, bool accept_shrinkage) {
+  const auto lock = lock_for_collection();
+  if (!lock) return std::unexpected(lock.error());
+  for (const BackupKey& key : keys) {
+    if (auto ok = check_removable(*layout_, key); !ok)
+      return std::unexpected(std::move(ok.error()));
+  }
+  for (const BackupKey& key : keys) {
+    if (auto ok = mark_removed(*layout_, key); !ok) return std::unexpected(std::move(ok.error()));
+    if (options_.on_step) options_.on_step("remove_marked");
+  }
+  const auto cleared = remove_backup_files(
+      *layout_, {keys.begin(), keys.end()},
+      {.keep_trash = options_.keep_trash, .accept_shrinkage = accept_shrinkage}, options_.on_step);
+  if (!cleared) return std::unexpected(cleared.error());
+  return removed_of(*cleared);
+}
+
+Result<Emptied> Repository::empty_trash(std::uint64_t before_ms, bool accept_shrinkage) {
+  const auto lock = lock_for_collection();
+  if (!lock) return std::unexpected(lock.error());
+  return storage::empty_trash(*layout_, before_ms, {.accept_shrinkage = accept_shrinkage},
+                              options_.on_step);
+}
+
+Result<Repacked> Repository::repack(const RepackOptions& options) {
+  if (auto ok = layout_->allows(Operation::gc); !ok) return std::unexpected(std::move(ok.error()));
+  return storage::repack(layout_, options_, options);
+}
+
+Result<Trash> Repository::trash() const {
+  const auto heaps = list_trash(*layout_);
+  if (!heaps) return std::unexpected(heaps.error());
+  Trash trash;
+  for (const TrashListing& heap : *heaps) {
+    for (const BackupKey& key : heap.backups)
+      trash.backups.push_back({.key = key, .removed_at_ms = heap.heap.time_ms});
+    trash.packs += heap.packs.size();
+    trash.bytes += heap.bytes;
+  }
+  return trash;
+}
+
+Result<void> Repository::restore_from_trash(const BackupKey& key) {
+  const auto lock = lock_for_collection();
+  if (!lock) return std::unexpected(lock.error());
+  return storage::restore_from_trash(*layout_, key);
+}
+
+Result<void> Repository::pin(const BackupKey& key, std::string_view note) {
+  const auto lock = lock_for_collection();
+  if (!lock) return std::unexpected(lock.error());
+  const auto head = visible_head(*layout_, key);
+  if (head && !*head) {
+    return std::unexpected(Error{.code = Errc::not_found,
+                                 .detail = fmt::format("backup {}/{}", key.instance, key.id)});
+  }
+  return write_pin(*layout_, key, note);
+}
+
+Result<void> Repository::unpin(const BackupKey& key) {
+  const auto lock = lock_for_collection();
+  if (!lock) return std::unexpected(lock.error());
+  return remove_pin(*layout_, key);
 }
 
 }  // namespace sluice::storage

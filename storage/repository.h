@@ -1,11 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -18,12 +20,18 @@
 
 namespace sluice::storage {
 
+class FileLock;
 class Layout;
 
 struct OpenOptions {
   /// Makes a repository of a missing or empty directory (its parent must exist).
   bool create_if_missing = false;
   IoOptions io;
+  /// How long a writer may be silent before another may take its backup from it.
+  std::chrono::milliseconds lease_term{std::chrono::minutes(5)};
+  /// Whether removed backups and packs are kept in trash/ for a while. If not they are gone at
+  /// once.
+  bool keep_trash = true;
   /// Called at named steps, in the thread that takes them; tests stop the world there.
   /// Steps: init_directories, init_copy; head_created, pack_published, manifest_published,
   /// before_commit, head_committed; remove_marked, packs_removed, tombstone_written,
@@ -70,14 +78,55 @@ struct CheckStats {
   std::uint64_t problems = 0;
 };
 
-/// What remove_backup() did.
+/// What remove_backups() did.
 struct Removed {
-  std::uint64_t packs = 0;       ///< Pack files that are gone, of this and earlier removed backups.
+  /// Pack files that are gone or in the trash, of these and earlier removed backups.
+  std::uint64_t packs = 0;
   std::uint64_t bytes = 0;       ///< What they held.
   std::uint64_t kept_packs = 0;  ///< Packs of removed backups that stay, as others name them.
   /// Why no shared pack could be given up: what other backups need is not known. A later removal
   /// tries again.
   std::optional<Error> kept_because;
+};
+
+/// What empty_trash() did.
+struct Emptied {
+  std::uint64_t backups = 0;  ///< Gone for good.
+  std::uint64_t packs = 0;
+  std::uint64_t bytes = 0;          ///< What those packs held.
+  std::uint64_t rescued_packs = 0;  ///< That a listed backup names after all: they are back.
+  /// Why nothing went: what the listed backups need is not known.
+  std::optional<Error> kept_because;
+};
+
+/// A removed backup that can be had back.
+struct TrashedBackup {
+  BackupKey key;
+  std::uint64_t removed_at_ms = 0;  ///< Unix time.
+};
+
+struct Trash {
+  std::vector<TrashedBackup> backups;  ///< Oldest removal first.
+  std::uint64_t packs = 0;
+  std::uint64_t bytes = 0;  ///< Of the packs.
+};
+
+/// What repack() is to do.
+struct RepackOptions {
+  /// A pack is thin when less than this part of it is named by backups.
+  double live_part_max = 0.6;
+  std::uint64_t bytes_max = 10ULL << 30;  ///< Of live bytes, to copy in one go.
+  std::stop_token stop = {};
+};
+
+/// What repack() did.
+struct Repacked {
+  std::uint64_t packs = 0;            ///< Thin ones whose blobs now lie elsewhere.
+  std::uint64_t bytes = 0;            ///< What those held.
+  std::uint64_t copied_bytes = 0;     ///< Of it, what is needed.
+  std::uint64_t backups = 0;          ///< Whose manifests were made anew.
+  std::optional<Error> left_because;  ///< Why nothing was done: what is needed is not known.
+  Removed removed;                    ///< What became of the thin packs, and of others.
 };
 
 /// A directory of backups. Format: docs/repository-format.md.
@@ -157,14 +206,39 @@ class Repository {
   /// is as if there had been no check.
   [[nodiscard]] Result<void> set_checked(const BackupKey& key, std::string_view text) const;
 
-  /// Unlists the backup for good, then removes those of its packs, and of those of backups removed
-  /// earlier, that no other backup names, and its directory. After a crash on the way the next
-  /// begin_backup() finishes the work.
-  /// Errors: not_found; busy while its writer lives, or while a backup that builds on it is being
-  /// written.
-  [[nodiscard]] Result<Removed> remove_backup(const BackupKey& key);
+  /// Unlists the backups, then has those of their packs, and of those of backups removed earlier,
+  /// that no other backup names, go to the trash, with their directories; for good unless
+  /// OpenOptions::keep_trash. After a crash on the way the next begin_backup() finishes the work.
+  /// Errors, before any is unlisted: not_found; pinned; busy while its writer lives, or while a
+  /// backup that builds on it is being written.
+  [[nodiscard]] Result<Removed> remove_backups(std::span<const BackupKey> keys,
+                                               bool accept_shrinkage = false);
+  [[nodiscard]] Result<Removed> remove_backup(const BackupKey& key) {
+    return remove_backups({&key, 1});
+  }
+
+  /// Removes for good what went to the trash before `before_ms` (Unix time), once no manifest names
+  /// any of its packs: those that one names go back.
+  [[nodiscard]] Result<Emptied> empty_trash(std::uint64_t before_ms, bool accept_shrinkage = false);
+  [[nodiscard]] Result<Trash> trash() const;
+  /// Lists a removed backup again. Errors: not_found.
+  [[nodiscard]] Result<void> restore_from_trash(const BackupKey& key);
+
+  /// Copies what is named of thin packs to new ones, so that the thin ones can go. Only packs of
+  /// removed backups are ever thin. Backups that a running one builds on are left as they are. The
+  /// repository's lock is held while packs are chosen and while manifests are made anew, not while
+  /// blobs are copied. After a crash on the way the next begin_backup() clears up.
+  /// Errors: busy while another repacks; ECANCELED; nothing has changed then.
+  [[nodiscard]] Result<Repacked> repack(const RepackOptions& options = {});
+
+  /// While a backup is pinned it cannot be removed. `note` is for people. Errors: not_found.
+  [[nodiscard]] Result<void> pin(const BackupKey& key, std::string_view note);
+  /// Nothing when it has no pin. Errors: not_found.
+  [[nodiscard]] Result<void> unpin(const BackupKey& key);
 
  private:
+  [[nodiscard]] Result<FileLock> lock_for_collection() const;
+
   std::shared_ptr<const Layout> layout_;
   OpenOptions options_;
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "storage/backup.h"
@@ -10,11 +11,32 @@
 
 namespace sluice::storage {
 
-/// Takes the lock of a backup's writer if nobody holds it: then that writer is dead. nullopt while
-/// it lives. Waits up to a second, as a killed writer's lock can outlive it by a tenth; not at all
+/// What is known of the writer of a running backup.
+struct WriterLife {
+  enum class State : std::uint8_t {
+    alive,    ///< It holds its lock, or has renewed its lease just now.
+    unknown,  ///< It is of another machine, or of this one before it was started anew, and has
+              ///< time.
+    gone,     ///< For good, whatever it may still believe.
+  };
+
+  State state = State::alive;
+  std::optional<FileLock> lock;  ///< Its own, when it is gone and that could be taken.
+  bool fenced = false;           ///< HEAD was taken from it: it cannot commit.
+
+  [[nodiscard]] bool is_gone() const noexcept { return state == State::gone; }
+};
+
+/// Whether the writer of a running backup is gone.
+///
+/// A lock that can be taken tells of this machine, since it was last started, and of writers that
+/// have no lease. Of another machine, where its lock may not reach to here, it tells nothing before
+/// the lease is over. A lease that is over is enough, held lock or not (the writer was stopped, or
+/// lost its disk): then HEAD is taken from it by compare-and-swap, and if that fails it lives.
+///
+/// Waits up to a second for the lock, as a killed writer's can outlive it by a tenth; not at all
 /// for one whose process plainly lives, unless `patient`.
-[[nodiscard]] Result<std::optional<FileLock>> take_lock_of_dead(const Layout& layout,
-                                                                const BackupKey& key,
-                                                                const Owner& owner, bool patient);
+[[nodiscard]] Result<WriterLife> judge_writer(const Layout& layout, const Head& running,
+                                              bool patient);
 
 }  // namespace sluice::storage

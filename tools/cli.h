@@ -48,6 +48,11 @@ Verb add_digest(CLI::App& app, const Globals& globals);
 Verb add_diff(CLI::App& app, const Globals& globals);
 Verb add_history(CLI::App& app, const Globals& globals);
 Verb add_feed(CLI::App& app, const Globals& globals);
+Verb add_prune(CLI::App& app, const Globals& globals);
+Verb add_remove(CLI::App& app, const Globals& globals);
+Verb add_pin(CLI::App& app, const Globals& globals);
+Verb add_unpin(CLI::App& app, const Globals& globals);
+Verb add_trash(CLI::App& app, const Globals& globals);
 Verb add_doctor(CLI::App& app, const Globals& globals);
 
 /// Says on stderr why a job failed, as JSON on stdout too when that was asked for, and gives the

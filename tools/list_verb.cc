@@ -17,6 +17,11 @@ struct Options {
   TimeRange time;
 };
 
+std::string pinned(const BackupSummary& backup) {
+  if (!backup.pinned) return "";
+  return backup.pinned->empty() ? "yes" : *backup.pinned;
+}
+
 std::string verified(const BackupSummary& backup) {
   if (!backup.verified) return "never";
   if (!backup.verified->ok) return "DAMAGED";
@@ -28,17 +33,18 @@ void print(const std::vector<BackupSummary>& backups) {
   for (const BackupSummary& backup : backups) {
     if (backup.damage) {
       rows.push_back({backup.id, backup.instance, format_time(backup.started_at_ms), "DAMAGED", "",
-                      "", "", *backup.damage, verified(backup)});
+                      "", "", *backup.damage, verified(backup), pinned(backup)});
       continue;
     }
     rows.push_back({backup.id, backup.instance, format_time(backup.started_at_ms),
                     human_count(backup.keys), human_bytes(backup.raw_bytes),
                     human_bytes(backup.stored_bytes), human_bytes(backup.new_bytes),
-                    backup.source.server + " " + backup.source.version, verified(backup)});
+                    backup.source.server + " " + backup.source.version, verified(backup),
+                    pinned(backup)});
   }
-  print_table(
-      {"ID", "INSTANCE", "STARTED", ">KEYS", ">RDB", ">STORED", ">NEW", "SERVER", "VERIFIED"},
-      rows);
+  print_table({"ID", "INSTANCE", "STARTED", ">KEYS", ">RDB", ">STORED", ">NEW", "SERVER",
+               "VERIFIED", "PINNED"},
+              rows);
 }
 
 int run(const Options& options, const Globals& globals) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -106,8 +107,11 @@ class Chains : public testing::Test {
   }
 
   std::unique_ptr<Repository> open(std::function<void(std::string_view)> on_step = {}) const {
-    auto opened = Repository::open(
-        root_, {.create_if_missing = true, .io = io_, .on_step = std::move(on_step)});
+    auto opened = Repository::open(root_, {.create_if_missing = true,
+                                           .io = io_,
+                                           .lease_term = lease_term_,
+                                           .keep_trash = keep_trash_,
+                                           .on_step = std::move(on_step)});
     EXPECT_OK(opened);
     return *std::move(opened);
   }
@@ -166,13 +170,15 @@ class Chains : public testing::Test {
 
   [[nodiscard]] std::size_t pack_count() const { return files_below(root_ / "packs").size(); }
   [[nodiscard]] std::vector<std::filesystem::path> tombstones() const {
-    if (!std::filesystem::exists(root_ / "gc")) return {};
+    if (!std::filesystem::exists(root_ / "gc")) return {};  // files_below() leaves out LAST
     return files_below(root_ / "gc");
   }
 
   ScratchDirectory scratch_;
   std::filesystem::path root_ = scratch_.path() / "r";
   IoOptions io_;
+  std::chrono::milliseconds lease_term_{std::chrono::minutes(5)};
+  bool keep_trash_ = false;  // for what is opened from now on
   std::unique_ptr<Repository> repository_;
 };
 

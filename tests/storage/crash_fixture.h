@@ -25,6 +25,7 @@ class Crash : public testing::Test {
   Result<std::unique_ptr<Repository>> open(std::string_view die_at = "") const {
     OpenOptions options{.create_if_missing = true,
                         .io = {.depth = 4, .block_bytes = 64 << 10, .decorate = {}},
+                        .keep_trash = false,
                         .on_step = {}};
     if (!die_at.empty()) {
       options.on_step = [die_at](std::string_view step) {

@@ -28,8 +28,9 @@ class FaultOnEachBackend : public testing::TestWithParam<IoBackend> {
     io.backend = GetParam();
     io.depth = 3;
     if (faults) io.decorate = inject(std::move(faults));
-    auto repository = Repository::open(scratch_.path() / "r",
-                                       {.create_if_missing = true, .io = io, .on_step = {}});
+    auto repository =
+        Repository::open(scratch_.path() / "r",
+                         {.create_if_missing = true, .io = io, .keep_trash = false, .on_step = {}});
     EXPECT_OK(repository);
     return *std::move(repository);
   }

@@ -189,7 +189,16 @@ TEST(Head, ReadsBackWhatWasWritten) {
     EXPECT_EQ(parsed->parent, parent);
     EXPECT_EQ(serialize(*parsed), serialize(head));
   }
-  EXPECT_EQ(parse_head(seal(R"({"magic":"sluice-head","state":"fenced"})"), "HEAD").error().code,
+  head.state = HeadState::fenced;
+  head.parent_manifest_digest = xxh3_128({});
+  head.lease_until_ms = 6;
+  head.fenced_by = Owner{.host = "i", .pid = 8, .boot_id = {}};
+  head.manifest_number = 9;
+  const auto fenced = parse_head(serialize(head), "HEAD");
+  ASSERT_OK(fenced);
+  EXPECT_EQ(serialize(*fenced), serialize(head));
+  EXPECT_EQ(fenced->fenced_by->pid, 8);
+  EXPECT_EQ(parse_head(seal(R"({"magic":"sluice-head","state":"melted"})"), "HEAD").error().code,
             Errc::unsupported_format);
   EXPECT_EQ(parse_head(seal("{}"), "HEAD").error().code, Errc::corrupt);
   EXPECT_EQ(parse_head(seal(R"({"magic":"sluice-head","state":"running"})"), "HEAD").error().code,

@@ -12,7 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 
 std::unique_ptr<Repository> make_repository(const fs::path& path, IoOptions io = {}) {
-  auto repository = Repository::open(path, {.create_if_missing = true, .io = io, .on_step = {}});
+  auto repository = Repository::open(
+      path, {.create_if_missing = true, .io = io, .keep_trash = false, .on_step = {}});
   EXPECT_OK(repository);
   return repository ? *std::move(repository) : nullptr;
 }
@@ -145,8 +146,8 @@ TEST(Repository, KeepsABackupWithoutChunks) {
 TEST(Repository, RefusesADirectoryThatHoldsOtherThings) {
   const ScratchDirectory scratch;
   write_file(scratch.path() / "diary.txt", bytes_of("dear"));
-  const auto made =
-      Repository::open(scratch.path(), {.create_if_missing = true, .io = {}, .on_step = {}});
+  const auto made = Repository::open(
+      scratch.path(), {.create_if_missing = true, .io = {}, .keep_trash = false, .on_step = {}});
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, Errc::not_empty);
   EXPECT_NE(made.error().detail.find("diary.txt"), std::string::npos);
@@ -162,7 +163,7 @@ TEST(Repository, DoesNotMakeANewOneWhereBackupsLieThatLostTheirFormat) {
     ASSERT_OK((*writer)->append_chunk(bytes_of("hello"), {}));
     ASSERT_OK((*writer)->commit("{}"));
   }
-  const OpenOptions create{.create_if_missing = true, .io = {}, .on_step = {}};
+  const OpenOptions create{.create_if_missing = true, .io = {}, .keep_trash = false, .on_step = {}};
   fs::rename(root / "FORMAT", scratch.path() / "FORMAT");
   fs::rename(root / "FORMAT.copy", scratch.path() / "FORMAT.copy");
   const auto expect_refused = [&] {

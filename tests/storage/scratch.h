@@ -87,7 +87,8 @@ inline void write_file(const std::filesystem::path& path, std::span<const std::b
 inline std::vector<std::filesystem::path> files_below(const std::filesystem::path& root) {
   std::vector<std::filesystem::path> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
-    if (entry.is_regular_file() && entry.path().filename() != "LOCK") files.push_back(entry.path());
+    const auto name = entry.path().filename();
+    if (entry.is_regular_file() && name != "LOCK" && name != "LAST") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   return files;

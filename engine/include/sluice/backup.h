@@ -71,6 +71,7 @@ struct BackupSummary {
   /// What verify() found: damage that no later check has found gone, else the deepest of the checks
   /// that found nothing.
   std::optional<LastCheck> verified;
+  std::optional<std::string> pinned;  ///< Set when it must not be removed: the note on its pin.
 };
 
 /// How a backup is stored.
