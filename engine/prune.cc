@@ -17,6 +17,13 @@ namespace {
 
 using storage::BackupKey;
 
+Error removal_failed(const storage::Error& error) {
+  Error failed = engine::from_storage(error);
+  if (error.code == std::errc::no_space_on_device)
+    failed.message += "; with --trash 0d what is removed needs no room, and makes some at once";
+  return failed;
+}
+
 Error cancelled_or(const storage::Error& error, const JobContext& job) {
   return job.stop.stop_requested() ? engine::cancelled() : engine::from_storage(error);
 }
@@ -60,7 +67,7 @@ class Collection {
         return {};
       }
       if (all_or_none || removed.error().code != storage::Errc::busy)
-        return std::unexpected(engine::from_storage(removed.error()));
+        return std::unexpected(removal_failed(removed.error()));
       if (auto ok = leave_one_that_is_busy(keys); !ok) return ok;
     }
     return {};
@@ -95,7 +102,7 @@ class Collection {
         continue;
       }
       if (removed.error().code != storage::Errc::busy)
-        return std::unexpected(engine::from_storage(removed.error()));
+        return std::unexpected(removal_failed(removed.error()));
       if (job_.observer != nullptr)
         job_.observer->on_notice("kept for now: " + storage::to_string(removed.error()));
       for (RetentionVerdict& verdict : result_.backups) {

@@ -1,10 +1,7 @@
 #include "storage/collection.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstdio>
 #include <optional>
 #include <set>
 #include <string>
@@ -109,10 +106,10 @@ Result<ManifestPacks> packs_of_trashed(const Layout& layout, const BackupId& hea
 Result<void> unmark(const Layout& layout, const BackupKey& key) {
   const auto directory = layout.backup(key);
   if (!directory) return std::unexpected(directory.error());
-  const int fd = directory->fd.get();
-  const std::string from(name::removed_head);
-  if (::renameat2(fd, from.c_str(), fd, std::string(name::head).c_str(), RENAME_NOREPLACE) != 0)
-    return std::unexpected(system_error(errno, "renameat2", directory->path_of(from)));
+  if (auto ok = rename_entry(*directory, std::string(name::removed_head), *directory,
+                             std::string(name::head));
+      !ok)
+    return ok;
   return sync_directory(*directory);
 }
 

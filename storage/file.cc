@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <memory>
 #include <span>
 #include <utility>
@@ -305,6 +306,22 @@ Result<void> replace_text(const Directory& parent, const std::string& name, std:
   if (::renameat(fd, temporary.c_str(), fd, name.c_str()) != 0)
     return failure("renameat", parent.path_of(name));
   return sync_directory(parent);
+}
+
+Result<void> rename_entry(const Directory& from, const std::string& name, const Directory& to,
+                          const std::string& new_name) {
+  const auto refuse = [&](int error) {
+    return std::unexpected(system_error(error, "rename", from.path_of(name)));
+  };
+  const int from_fd = from.fd.get();
+  const int to_fd = to.fd.get();
+  if (::renameat2(from_fd, name.c_str(), to_fd, new_name.c_str(), RENAME_NOREPLACE) == 0) return {};
+  if (errno != EINVAL && errno != ENOSYS) return refuse(errno);
+  const auto taken = exists(to, new_name);
+  if (!taken) return std::unexpected(taken.error());
+  if (*taken) return refuse(EEXIST);
+  if (::renameat(from_fd, name.c_str(), to_fd, new_name.c_str()) != 0) return refuse(errno);
+  return {};
 }
 
 Result<void> remove_file(const Directory& parent, const std::string& name) {

@@ -84,6 +84,12 @@ void end_direct(const Fd& file) noexcept;
 [[nodiscard]] Result<void> replace_text(const Directory& parent, const std::string& name,
                                         std::string_view text);
 
+/// Gives a file or a directory another name, never over another. Where the file system cannot
+/// rename without replacing, it is looked first: then nobody else may do the same meanwhile. Not
+/// synced.
+[[nodiscard]] Result<void> rename_entry(const Directory& from, const std::string& name,
+                                        const Directory& to, const std::string& new_name);
+
 /// Gone afterwards, also if it was never there. Not synced.
 [[nodiscard]] Result<void> remove_file(const Directory& parent, const std::string& name);
 /// Removes a directory that holds files only, and those files. Not synced.

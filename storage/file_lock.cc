@@ -41,8 +41,15 @@ Result<FileLock> FileLock::acquire_existing(const Directory& directory, const st
                                             std::chrono::milliseconds patience) {
   auto fd = open_for_reading(directory, name);
   if (!fd) return std::unexpected(std::move(fd.error()));
-  if (auto ok = wait_for(*fd, directory.path_of(name), patience); !ok)
-    return std::unexpected(std::move(ok.error()));
+  auto locked = wait_for(*fd, directory.path_of(name), patience);
+  if (!locked && locked.error().code == std::errc::bad_file_descriptor) {
+    // NFS locks only what may be written to. Whoever owns the file may let itself.
+    (void)::fchmod(fd->get(), 0600);
+    *fd = Fd(::openat(directory.fd.get(), name.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!*fd) return std::unexpected(system_error(errno, "openat", directory.path_of(name)));
+    locked = wait_for(*fd, directory.path_of(name), patience);
+  }
+  if (!locked) return std::unexpected(std::move(locked.error()));
   return FileLock(*std::move(fd));
 }
 

@@ -38,11 +38,12 @@ Result<bool> may_be_shared(const Layout& layout, const BackupKey& key) {
 
 /// Ids, by what becomes of their packs.
 struct Ids {
-  std::set<BackupId> present;  // have a directory
-  std::set<BackupId> kept;     // have one that stays
-  std::set<BackupId> own;      // being removed, never committed
-  std::set<BackupId> shared;   // being removed, were committed
-  std::set<BackupId> buried;   // have a tombstone and no directory
+  std::set<BackupId> present;      // have a directory
+  std::set<BackupId> kept;         // have one that stays
+  std::set<BackupId> own;          // being removed, never committed
+  std::set<BackupId> shared;       // being removed, were committed, or may have been
+  std::set<BackupId> uncommitted;  // of these, those whose HEAD says that they were not
+  std::set<BackupId> buried;       // have a tombstone and no directory
   std::set<BackupId> tombstones;
 };
 
@@ -73,7 +74,13 @@ Result<Ids> sort_ids(const Layout& layout, const std::vector<BackupKey>& backups
     if (!shared) return std::unexpected(shared.error());
     const BackupId id = parse_backup_id(key.id).value_or(BackupId{});
     // With a tombstone, the directory may be what a removal left that got as far as its last file.
-    (*shared || ids.tombstones.contains(id) ? ids.shared : ids.own).insert(id);
+    // With a manifest, HEAD may be an older one that was put back: others may name its packs.
+    const auto directory = layout.backup(key);
+    if (!directory) return std::unexpected(directory.error());
+    const auto manifest = has_manifest(*directory);
+    if (!manifest) return std::unexpected(manifest.error());
+    (*shared || *manifest || ids.tombstones.contains(id) ? ids.shared : ids.own).insert(id);
+    if (!*shared) ids.uncommitted.insert(id);
   }
   return ids;
 }
@@ -98,6 +105,11 @@ class PackSweep {
   Result<bool> settle_pack(const Directory& shard, const std::string& entry, const PackId& pack);
   Result<void> sweep_shard(const Directory& shard);
   Result<TrashHeap*> heap();
+  /// Of those that were listed.
+  [[nodiscard]] std::size_t removed_backups() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        ids_.shared, [this](const BackupId& id) { return !ids_.uncommitted.contains(id); }));
+  }
 
   const Layout& layout_;
   RemovalOptions options_;
@@ -119,7 +131,7 @@ Result<void> PackSweep::survey() {
   needed_ = *std::move(needed);
   surveyed_ = true;
   if (!needed_.unknown && !options_.accept_shrinkage)
-    needed_.unknown = check_plausible(layout_, needed_.listed + ids_.shared.size());
+    needed_.unknown = check_plausible(layout_, needed_.listed + removed_backups());
   cleared_.kept_because = needed_.unknown;
   return {};
 }
@@ -131,7 +143,7 @@ PackSweep::Fate PackSweep::judge(const PackId& pack, bool is_temporary) const {
   if (shared) {
     if (is_temporary) return Fate::remove;
     if (needed_.unknown || needed_.packs.contains(pack)) return Fate::needed;
-    return options_.keep_trash ? Fate::trash : Fate::remove;
+    return options_.keep_trash && !ids_.uncommitted.contains(id) ? Fate::trash : Fate::remove;
   }
   if (ids_.own.contains(id)) return Fate::remove;
   return ids_.present.contains(id) || ids_.buried.contains(id) ? Fate::keep : Fate::stray;
@@ -216,7 +228,7 @@ Result<void> PackSweep::settle_tombstones(const AtStep& at_step) {
   if (auto ok = remove_tombstones(layout_, done); !ok) return ok;
   if (at_step) at_step("tombstones_cleared");
   if (needed_.unknown)
-    note_removed(layout_, ids_.shared.size());
+    note_removed(layout_, removed_backups());
   else
     note_listed(layout_, needed_.listed);
   return {};

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <utility>
 
 namespace sluice::storage {
@@ -52,13 +51,6 @@ Result<Directory> make_path(const Layout& layout, std::string_view path) {
     made = path.substr(0, end);
   }
   return layout.directory(path);
-}
-
-/// Never over another. Not synced.
-Result<void> move_entry(const Directory& from, const Directory& to, const std::string& entry) {
-  if (::renameat2(from.fd.get(), entry.c_str(), to.fd.get(), entry.c_str(), RENAME_NOREPLACE) == 0)
-    return {};
-  return std::unexpected(system_error(errno, "renameat2", from.path_of(entry)));
 }
 
 /// The new place first: after a power cut it is under either name, or both.
@@ -129,7 +121,7 @@ Result<void> TrashHeap::take_pack(const Directory& shard, const std::string& ent
     if (!made) return std::unexpected(std::move(made.error()));
     packs_ = *std::move(made);
   }
-  return move_entry(shard, *packs_, entry);
+  return rename_entry(shard, entry, *packs_, entry);
 }
 
 Result<void> TrashHeap::settle() { return packs_ ? sync_directory(*packs_) : Result<void>(); }
@@ -139,7 +131,7 @@ Result<void> TrashHeap::take_backup(const BackupKey& key) {
   if (!from) return std::unexpected(from.error());
   const auto to = make_below("instances/" + key.instance);
   if (!to) return std::unexpected(to.error());
-  if (auto ok = move_entry(*from, *to, key.id); !ok) return ok;
+  if (auto ok = rename_entry(*from, key.id, *to, key.id); !ok) return ok;
   return sync_both(*to, *from);
 }
 
@@ -177,7 +169,7 @@ Result<void> rescue_pack(const Layout& layout, const BackupId& heap, const PackI
   const auto there = exists(*to, to_string(pack));
   if (!there) return std::unexpected(there.error());
   if (*there) return {};
-  if (auto ok = move_entry(*from, *to, to_string(pack)); !ok) return ok;
+  if (auto ok = rename_entry(*from, to_string(pack), *to, to_string(pack)); !ok) return ok;
   return sync_both(*to, *from);
 }
 
@@ -186,7 +178,7 @@ Result<void> rescue_directory(const Layout& layout, const BackupId& heap, const 
   if (!from) return std::unexpected(from.error());
   const auto to = make_path(layout, fmt::format("{}/{}", name::instances, key.instance));
   if (!to) return std::unexpected(to.error());
-  if (auto ok = move_entry(*from, *to, key.id); !ok) return ok;
+  if (auto ok = rename_entry(*from, key.id, *to, key.id); !ok) return ok;
   return sync_both(*to, *from);
 }
 

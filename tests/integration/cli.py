@@ -130,7 +130,8 @@ class Repository:
         """Files and directories below the root that belong to no listed backup and are not the
         repository's own. Directories of instances without a backup are its own. An empty LOCK stays
         with a backup whose writer was killed between the commit and its end."""
-        mine = {'FORMAT', 'FORMAT.copy', 'LOCK', 'IO', 'packs', 'instances', 'tmp', 'feeds', 'restores'}
+        mine = {'FORMAT', 'FORMAT.copy', 'LOCK', 'IO', 'packs', 'instances', 'tmp', 'feeds', 'restores',
+                'gc', 'gc/LAST'}
         mine |= {f'packs/{shard:02x}' for shard in range(256)}
         packs = set()
         for backup in self.list():

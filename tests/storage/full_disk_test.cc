@@ -29,6 +29,7 @@ constexpr std::uint64_t roomy_bytes = 64 << 20;
 Result<std::unique_ptr<Repository>> open(const fs::path& path) {
   return Repository::open(path, {.create_if_missing = true,
                                  .io = {.depth = 3, .block_bytes = 4096, .decorate = {}},
+                                 .keep_trash = false,  // room must be had back at once
                                  .on_step = {}});
 }
 
@@ -180,7 +181,10 @@ TEST(Fault, B8_FileSystemsThatLackWhatOthersHave) {
     if (!first) return 3;
     if (!back_up(root)) return 4;
     if (whole_ones(root) != 2) return 5;
-    if (!(*open(root))->remove_backup(first->key) || whole_ones(root) != 1) return 6;
+    const auto with_trash = Repository::open(root);
+    if (!(*with_trash)->remove_backup(first->key) || whole_ones(root) != 1) return 6;
+    if (!(*with_trash)->restore_from_trash(first->key) || whole_ones(root) != 2) return 7;
+    if (!(*open(root))->remove_backup(first->key) || whole_ones(root) != 1) return 8;
     return use_a_store(scratch.path() / "s");
   });
   EXPECT_EQ(status, 0);

@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "storage/head.h"
+#include "storage/layout.h"
 #include "storage/repository.h"
 #include "tests/storage/chain_fixture.h"
 #include "tests/storage/child.h"
@@ -270,7 +272,7 @@ TEST_F(Removal, ADeadWritersPacksGoThoughAManifestCannotBeRead) {
     write_file(root_ / "instances/a" / keys_[2].id / file, {});
   const int status = in_child([&] {
     const auto dying = open([](std::string_view at) {
-      if (at == "before_commit") ::_exit(died_at_step);
+      if (at == "pack_published") ::_exit(died_at_step);
     });
     return take_by(*dying, changed(states_[1], 1, 9), keys_[1], "b") ? 0 : 1;
   });
@@ -279,6 +281,26 @@ TEST_F(Removal, ADeadWritersPacksGoThoughAManifestCannotBeRead) {
   const Cleared cleared = begin_and_abandon();
   EXPECT_EQ(cleared.packs, 1u);
   EXPECT_EQ(pack_count(), packs);
+}
+
+// Mutation: sort_ids() that goes by HEAD alone.
+TEST_F(Removal, C5_AHeadRolledBackToRunningCostsNoPackThatAnotherNames) {
+  take_three();
+  const auto directory = repository_->shared_layout()->backup(keys_[0]);
+  ASSERT_OK(directory);
+  auto head = repository_->shared_layout()->head(keys_[0]);
+  ASSERT_OK(head);
+  (*head)->state = HeadState::running;
+  (*head)->generation = 1;
+  (*head)->manifest_digest = {};
+  ASSERT_OK(replace_text(*directory, "HEAD", serialize(**head)));
+  const Cleared cleared = begin_and_abandon();
+  EXPECT_EQ(cleared.backups, std::vector{keys_[0]});
+  EXPECT_EQ(cleared.packs, 0u);
+  EXPECT_EQ(cleared.kept_packs, 1u);
+  expect_left({1, 2});
+  ASSERT_OK(repository_->remove_backups(std::span(keys_).subspan(1)));
+  EXPECT_EQ(pack_count(), 0u);
 }
 
 }  // namespace
