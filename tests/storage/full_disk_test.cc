@@ -109,11 +109,10 @@ int on_small_file_system(Until until) {
 /// abandon after an error; rename_head() by way of a new file.
 TEST(Fault, B5_FullDiskForRealAtEveryPage) {
   const int status = on_small_file_system([](const fs::path& place) {
-    const std::uint64_t used = room_of(place).used_bytes;
     return until_it_works(
         place / "r",
         [&](std::uint64_t n) {
-          return mount_small(place, used + n * page_bytes, 10'000, MS_REMOUNT);
+          return mount_small(place, room_of(place).used_bytes + n * page_bytes, 10'000, MS_REMOUNT);
         },
         [&] { return mount_small(place, roomy_bytes, 10'000, MS_REMOUNT); });
   });
@@ -123,10 +122,11 @@ TEST(Fault, B5_FullDiskForRealAtEveryPage) {
 
 TEST(Fault, B5_FullDiskForRealAtEveryFile) {
   const int status = on_small_file_system([](const fs::path& place) {
-    const std::uint64_t used = room_of(place).used_files;
     return until_it_works(
         place / "r",
-        [&](std::uint64_t n) { return mount_small(place, roomy_bytes, used + n, MS_REMOUNT); },
+        [&](std::uint64_t n) {
+          return mount_small(place, roomy_bytes, room_of(place).used_files + n, MS_REMOUNT);
+        },
         [&] { return mount_small(place, roomy_bytes, 10'000, MS_REMOUNT); });
   });
   if (status == cannot_mount) GTEST_SKIP() << "no file system can be mounted here";
