@@ -40,7 +40,7 @@ void BackupCheck::fail(const Error& error) {
 
 void BackupCheck::know_chunks() {
   const std::string& layout = setting_.backup->manifest.layout;
-  if (is_stream()) return;
+  if (is_stream() || setting_.repository->is_locked()) return;  // none are known without the key
   if (layout != Manifest::layout_canonical) {
     tell("layout \"" + layout + "\" is unknown to this sluice: use a newer one");
     return;

@@ -95,8 +95,8 @@ Result<std::vector<BackupSummary>> list(const ListOptions& options) {
   return backups;
 }
 
-Result<BackupDetail> show(const std::string& repository_path, const std::string& backup) {
-  auto repository = engine::open_repository(repository_path, false, IoBackend::automatic);
+Result<BackupDetail> show(const RepositoryPlace& place, const std::string& backup) {
+  auto repository = engine::open_repository(place, false, IoBackend::automatic);
   if (!repository) return std::unexpected(repository.error());
   const auto key = engine::resolve(**repository, backup);
   if (!key) return std::unexpected(key.error());

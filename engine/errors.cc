@@ -58,11 +58,23 @@ std::string_view code_name(storage::Errc code) noexcept {
     case key_needed: return "key_needed";
     case wrong_key: return "wrong_key";
     case not_authentic: return "not_authentic";
+    case last_key: return "last_key";
   }
   return "unknown";
 }
 
 /// What to do about it; empty where the message itself says all there is.
+std::string_view storage_advice(std::string_view code) noexcept {
+  if (code == "key_needed")
+    return "; give it with --repo-passphrase-file, --repo-key-file or --repo-key-command, or in "
+           "SLUICE_REPOSITORY_PASSPHRASE";
+  if (code == "wrong_key") return "; sluice key list tells what opens a repository";
+  if (code == "last_key") return "; add another one first: sluice key add";
+  if (code == "not_authentic")
+    return "; somebody who has no key may have written there: take another copy of the repository";
+  return "";
+}
+
 std::string_view source_advice(net::Errc code) noexcept {
   using enum net::Errc;
   switch (code) {
@@ -223,9 +235,10 @@ Error from_storage(const storage::Error& error) {
   if (error.code.category() == storage::make_error_code(storage::Errc::corrupt).category()) {
     code = code_name(static_cast<storage::Errc>(error.code.value()));
   }
-  return {.stage = Stage::storage,
-          .code = std::string(code),
-          .message = "repository: " + storage::to_string(error)};
+  return {
+      .stage = Stage::storage,
+      .code = std::string(code),
+      .message = fmt::format("repository: {}{}", storage::to_string(error), storage_advice(code))};
 }
 
 Error cancelled() {

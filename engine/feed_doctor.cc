@@ -87,7 +87,7 @@ class FeedExam {
                         : "it is no replica of ours any more",
                     settings.empty() ? "" : "; settings are changed: ", fmt::join(settings, ", ")),
         fmt::format("sluice doctor {} --repair --repo {}, or run the restore again", link_.display,
-                    options_.repository));
+                    options_.repository.path));
   }
 
   void repair(FeedState state, storage::TargetNote& note) {

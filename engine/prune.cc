@@ -149,8 +149,10 @@ class Collection {
   PruneResult& result_;
 };
 
-Result<std::unique_ptr<storage::Repository>> open(const std::string& path, bool keep_trash = true) {
-  return engine::open_repository(path, false, IoBackend::automatic, keep_trash);
+Result<std::unique_ptr<storage::Repository>> open(const RepositoryPlace& place,
+                                                  bool keep_trash = true) {
+  return engine::open_repository(place, false, IoBackend::automatic, engine::WithoutKey::refused,
+                                 keep_trash);
 }
 
 std::vector<BackupKey> to_remove(const std::vector<RetentionVerdict>& verdicts) {
@@ -207,10 +209,10 @@ Result<PruneResult> prune(const PruneOptions& options, const JobContext& job) {
   return result;
 }
 
-Result<PruneResult> remove(const std::string& repository_path,
+Result<PruneResult> remove(const RepositoryPlace& place,
                            const std::vector<std::string>& backups, bool dry_run,
                            const CollectionOptions& collection_options, const JobContext& job) {
-  auto repository = open(repository_path, collection_options.trash_ms > 0);
+  auto repository = open(place, collection_options.trash_ms > 0);
   if (!repository) return std::unexpected(repository.error());
   PruneResult result{.dry_run = dry_run, .backups = {}};
   for (const std::string& backup : backups) {
@@ -236,9 +238,9 @@ Result<PruneResult> remove(const std::string& repository_path,
   return result;
 }
 
-Result<void> pin(const std::string& repository_path, const std::string& backup,
+Result<void> pin(const RepositoryPlace& place, const std::string& backup,
                  const std::string& note) {
-  auto repository = open(repository_path);
+  auto repository = open(place);
   if (!repository) return std::unexpected(repository.error());
   const auto key = engine::resolve(**repository, backup);
   if (!key) return std::unexpected(key.error());
@@ -247,8 +249,8 @@ Result<void> pin(const std::string& repository_path, const std::string& backup,
   return {};
 }
 
-Result<void> unpin(const std::string& repository_path, const std::string& backup) {
-  auto repository = open(repository_path);
+Result<void> unpin(const RepositoryPlace& place, const std::string& backup) {
+  auto repository = open(place);
   if (!repository) return std::unexpected(repository.error());
   const auto key = engine::resolve(**repository, backup);
   if (!key) return std::unexpected(key.error());
@@ -257,8 +259,8 @@ Result<void> unpin(const std::string& repository_path, const std::string& backup
   return {};
 }
 
-Result<TrashContents> trash(const std::string& repository_path) {
-  auto repository = open(repository_path);
+Result<TrashContents> trash(const RepositoryPlace& place) {
+  auto repository = open(place);
   if (!repository) return std::unexpected(repository.error());
   const auto trash = (*repository)->trash();
   if (!trash) return std::unexpected(engine::from_storage(trash.error()));
@@ -271,9 +273,9 @@ Result<TrashContents> trash(const std::string& repository_path) {
   return contents;
 }
 
-Result<TrashEntry> restore_from_trash(const std::string& repository_path,
+Result<TrashEntry> restore_from_trash(const RepositoryPlace& place,
                                       const std::string& backup) {
-  auto repository = open(repository_path);
+  auto repository = open(place);
   if (!repository) return std::unexpected(repository.error());
   const auto trash = (*repository)->trash();
   if (!trash) return std::unexpected(engine::from_storage(trash.error()));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/errors.h"
+#include "engine/repository_key.h"
 
 namespace sluice::engine {
 namespace {
@@ -43,15 +44,23 @@ storage::IoBackend storage_backend(IoBackend io) noexcept {
   return storage::IoBackend::automatic;
 }
 
-Result<std::unique_ptr<storage::Repository>> open_repository(const std::string& path, bool create,
-                                                             IoBackend io, bool keep_trash) {
+Result<std::unique_ptr<storage::Repository>> open_repository(const RepositoryPlace& place,
+                                                             bool create, IoBackend io,
+                                                             WithoutKey without_key, bool keep_trash) {
   storage::OpenOptions options;
   options.keep_trash = keep_trash;
-  options.create_if_missing = create;
+  auto key = key_source(place.key);
+  if (!key) return std::unexpected(key.error());
+  options.key = *std::move(key);
+  options.create_if_missing = create && !options.key;
+  options.keyless = without_key == WithoutKey::allowed;
   options.io.backend = storage_backend(io);
-  auto repository = storage::Repository::open(path, options);
-  if (!repository) return std::unexpected(from_storage(repository.error()));
-  return std::move(*repository);
+  auto repository = storage::Repository::open(place.path, options);
+  if (repository) return std::move(*repository);
+  Error error = from_storage(repository.error());
+  if (create && error.code == "not_a_repository")
+    error.message += "; make an encrypted one with: sluice init --encrypt " + place.path;
+  return std::unexpected(std::move(error));
 }
 
 Result<storage::BackupKey> resolve(const storage::Repository& repository,
@@ -75,6 +84,8 @@ Result<OpenBackup> open_backup(const storage::Repository& repository,
                                const storage::BackupKey& key) {
   auto stored = repository.open_backup(key);
   if (!stored) return std::unexpected(from_storage(stored.error()));
+  // Without the key there are only packs to be checked.
+  if (repository.is_locked()) return OpenBackup{.stored = *std::move(stored), .manifest = {}};
   auto manifest = decode_manifest(stored->meta_json, key.id);
   if (!manifest) return std::unexpected(manifest.error());
   return OpenBackup{.stored = std::move(*stored), .manifest = std::move(*manifest)};

@@ -12,10 +12,12 @@
 #include "engine/errors.h"
 #include "engine/feed_doctor.h"
 #include "engine/repository_access.h"
+#include "engine/repository_key.h"
 #include "engine/restore_doctor.h"
 #include "sluice/catalog.h"
 #include "storage/file_system.h"
 #include "storage/inspection.h"
+#include "storage/key_ring.h"
 #include "storage/layout.h"
 
 namespace sluice::engine {
@@ -96,6 +98,39 @@ void examine_mark(const storage::Layout& layout, const storage::Inspection& seen
   } else {
     findings.ok("format", "FORMAT is whole");
   }
+}
+
+/// Whether it is encrypted, and what opens it.
+void examine_encryption(const storage::Layout& layout, Findings& findings) {
+  if (!layout.mark().encrypted) {
+    findings.ok("encryption", "not encrypted");
+    return;
+  }
+  const auto slots = storage::list_key_slots(layout);
+  if (!slots) {
+    findings.fail("encryption", to_string(slots.error()), "see that its directories can be read");
+    return;
+  }
+  std::vector<std::string> whole;
+  for (const storage::ListedKeySlot& listed : *slots) {
+    const storage::KeySlot& slot = listed.slot;
+    if (listed.damage) {
+      findings.warn(
+          "keys", to_string(*listed.damage),
+          "add a key while another one opens the repository: sluice key add; then: sluice "
+          "key remove " +
+              slot.id);
+      continue;
+    }
+    const std::string label = slot.label.empty() ? "" : fmt::format(" \"{}\"", slot.label);
+    whole.push_back(fmt::format("{} ({}{}, {})", slot.id, to_string(slot.kind), label,
+                                format_time(static_cast<std::int64_t>(slot.created_at_ms))));
+  }
+  findings.ok("encryption",
+              fmt::format("{}; {} key {}: {}", storage::format::cipher_name, whole.size(),
+                          whole.size() == 1 ? "slot" : "slots", fmt::join(whole, ", ")));
+  if (layout.is_locked())
+    findings.ok("key", "none was given, so what is encrypted was not looked at");
 }
 
 void examine_modes(const storage::Layout& layout, const storage::Inspection& seen,
@@ -211,6 +246,7 @@ void tell_no_repository(const storage::Directory& root, const storage::Error& er
     remedy = "name the repository, or an empty directory";
   if (error.code == storage::Errc::unsupported_format)
     remedy = "take the version of sluice that the repository is of";
+  if (error.code == storage::Errc::wrong_key) remedy = "give the right key, or none";
   findings.fail("repository", to_string(error), std::string(remedy));
 }
 
@@ -234,9 +270,11 @@ std::optional<storage::BackupInfo> examine_contents(const DoctorOptions& options
     return std::nullopt;
   }
   examine_mark(layout, *seen, findings);
+  examine_encryption(layout, findings);
   examine_modes(layout, *seen, findings);
   examine_writers(layout, *seen, findings);
-  const auto repository = open_repository(options.place, false, options.io);
+  const auto repository = open_repository({options.place, options.repository.key}, false,
+                                          options.io, WithoutKey::allowed);
   if (!repository) {
     findings.fail("repository", repository.error().message, "take a newer sluice");
     return std::nullopt;
@@ -259,7 +297,10 @@ Result<std::optional<DiskBench>> examine_repository(const DoctorOptions& options
   DiskPlace place{.root = &*root, .scratch = &*root};
   std::optional<storage::BackupInfo> newest;
   std::optional<storage::Directory> tmp;
-  const auto layout = storage::Layout::open(options.place, false, {});
+  auto key = key_source(options.repository.key);
+  if (!key) return std::unexpected(key.error());
+  const auto layout =
+      storage::Layout::open(options.place, {.key = *std::move(key), .keyless = true});
   if (!layout) {
     tell_no_repository(*root, layout.error(), findings);
   } else {

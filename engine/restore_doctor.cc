@@ -47,7 +47,7 @@ void examine_note(const DoctorOptions& options, const ServerLink& link, const Re
   const auto keyspace = console.info("keyspace");
   const auto keys = keyspace ? std::optional(info_keys(*keyspace)) : std::nullopt;
   if (!options.repair || keys != 0 || !held)
-    return tell(state, keys, link, options.repository, findings);
+    return tell(state, keys, link, options.repository.path, findings);
   if (auto cleared = held->clear(); !cleared) {
     findings.warn(std::string(about), to_string(cleared.error()), "see to the repository");
     return;
@@ -63,6 +63,9 @@ void examine_restore(const DoctorOptions& options, const ServerAddress& address,
   const auto link = make_link(address);
   if (!link) return;  // said already
   const auto repository = open_repository(options.repository, false, options.io);
+  if (!repository && repository.error().code == "key_needed")
+    findings.warn(std::string(about), repository.error().message,
+                  "give the key, for whether a restore into it was cut short to be known");
   if (!repository) return;
   const storage::Layout& layout = *(*repository)->shared_layout();
   const auto text =

@@ -43,7 +43,14 @@ Result<std::unique_ptr<ScratchRepository>> ScratchRepository::make(IoBackend io)
   std::string folder = scratch_folder() + "/sluice-XXXXXX";
   if (::mkdtemp(folder.data()) == nullptr)  // for its owner alone
     return std::unexpected(scratch_error("make a folder for", errno));
-  return std::make_unique<ScratchRepository>(std::move(folder), io);
+  std::string secret(storage::KeyMaterial::key_file_bytes_min, '\0');
+  const auto random = storage::fill_random(std::as_writable_bytes(std::span(secret)));
+  if (!random) return std::unexpected(from_storage(random.error()));
+  RepositoryKey key;
+  key.key_bytes = std::move(secret);
+  auto scratch = std::make_unique<ScratchRepository>(std::move(folder), std::move(key), io);
+  if (auto made = init_repository(scratch->place_); !made) return std::unexpected(made.error());
+  return scratch;
 }
 
 ScratchRepository::~ScratchRepository() {
@@ -56,7 +63,7 @@ std::string ScratchRepository::next_instance() { return "taken-" + std::to_strin
 Result<PlaceBackup> ScratchRepository::open(const std::string& instance) const {
   Place place;
   place.name = instance + "@LATEST";
-  place.repository = path();
+  place.repository = place_;
   place.io = io_;
   return open_place(place);
 }
@@ -66,7 +73,7 @@ Result<PlaceBackup> ScratchRepository::take(const Place& place, const JobContext
   BackupOptions options;
   options.source = place.name;
   options.server = place.server;
-  options.repository = path();
+  options.repository = place_;
   options.instance = next_instance();
   options.parent = "none";
   options.io = io_;
@@ -76,7 +83,7 @@ Result<PlaceBackup> ScratchRepository::take(const Place& place, const JobContext
 }
 
 Result<PlaceBackup> ScratchRepository::take(const PlaceBackup& place, const JobContext& job) {
-  auto repository = open_repository(path(), true, io_);
+  auto repository = open_repository(place_, false, io_);
   if (!repository) return std::unexpected(repository.error());
   const std::string instance = next_instance();
   auto writer = (*repository)->begin_backup(instance);

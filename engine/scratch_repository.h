@@ -7,13 +7,15 @@
 #include "engine/place.h"
 #include "sluice/job.h"
 #include "sluice/place.h"
+#include "sluice/repository.h"
 #include "sluice/result.h"
 #include "storage/repository.h"
 
 namespace sluice::engine {
 
 /// A repository in a folder of its own in $TMPDIR, for datasets that have to be looked at in the
-/// order of their keys. Nobody else may read it, and it is gone when this is.
+/// order of their keys. Nobody else may read it, and it is gone when this is. It is encrypted with
+/// a key that is nowhere but in this object, so nothing can be read of what a crash leaves.
 ///
 /// Room:     about what the datasets take compressed.
 /// Errors:   "scratch_failed"; the archive's.
@@ -21,8 +23,8 @@ namespace sluice::engine {
 class ScratchRepository {
  public:
   [[nodiscard]] static Result<std::unique_ptr<ScratchRepository>> make(IoBackend io);
-  explicit ScratchRepository(std::string folder, IoBackend io)
-      : folder_(std::move(folder)), io_(io) {}
+  ScratchRepository(std::string folder, RepositoryKey key, IoBackend io)
+      : folder_(std::move(folder)), place_(folder_ + "/repository", std::move(key)), io_(io) {}
   ScratchRepository(const ScratchRepository&) = delete;
   ScratchRepository& operator=(const ScratchRepository&) = delete;
   ~ScratchRepository();
@@ -34,12 +36,12 @@ class ScratchRepository {
   [[nodiscard]] Result<PlaceBackup> take(const PlaceBackup& place, const JobContext& job);
 
  private:
-  [[nodiscard]] std::string path() const { return folder_ + "/repository"; }
   /// A name for what is taken next.
   [[nodiscard]] std::string next_instance();
   [[nodiscard]] Result<PlaceBackup> open(const std::string& instance) const;
 
   std::string folder_;
+  RepositoryPlace place_;
   IoBackend io_;
   unsigned taken_ = 0;
 };

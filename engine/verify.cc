@@ -64,6 +64,7 @@ unsigned Verification::threads() const {
 }
 
 CheckRecord Verification::load_record(const storage::BackupKey& key) const {
+  if (repository_.is_locked()) return {};  // it is encrypted
   auto record = engine::load_check_record(repository_, key);
   if (record) return *std::move(record);
   notice(record.error().message + "; it is left out of account");
@@ -71,6 +72,7 @@ CheckRecord Verification::load_record(const storage::BackupKey& key) const {
 }
 
 void Verification::save_record(const storage::BackupKey& key, CheckRecord& record) const {
+  if (repository_.is_locked()) return;
   record.tool = options_.tool;
   if (const auto saved = repository_.set_checked(key, encode(record)); !saved) {
     notice(fmt::format("what was found in backup {} is not kept beside it: {}", key.id,
@@ -235,7 +237,10 @@ Result<void> check_options(const VerifyOptions& options) {
 
 Result<std::vector<VerifyResult>> verify(const VerifyOptions& options, const JobContext& job) {
   if (auto fit = check_options(options); !fit) return std::unexpected(fit.error());
-  auto repository = engine::open_repository(options.repository, false, options.io);
+  const bool needs_key = options.level > VerifyLevel::stored;
+  auto repository = engine::open_repository(
+      options.repository, false, options.io,
+      needs_key ? engine::WithoutKey::refused : engine::WithoutKey::allowed);
   if (!repository) return std::unexpected(repository.error());
   const auto keys = select(**repository, options.backups);
   if (!keys) return std::unexpected(keys.error());

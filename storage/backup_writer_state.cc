@@ -96,19 +96,11 @@ Result<BlobPlace> BackupWriter::State::put_into_pack(const EncodedBlob& blob) {
   if (auto ok = make_room(blob.stored.size()); !ok) return std::unexpected(std::move(ok.error()));
   format::BlobHeader header = blob.header;
   header.ordinal = static_cast<std::uint32_t>(stats_.blobs);
-  header.header_checksum = checksum_of(header);
-  const auto offset = current_->append(header, blob.stored);
-  if (!offset) return std::unexpected(offset.error());
+  auto place = current_->append(header, blob.stored);
+  if (!place) return place;
   ++stats_.blobs;
-  stats_.new_bytes += header.stored_bytes;
-  return BlobPlace{.pack = current_->id(),
-                   .offset = *offset,
-                   .stored_bytes = header.stored_bytes,
-                   .raw_bytes = header.raw_bytes,
-                   .type = header.type,
-                   .codec = header.codec,
-                   .flags = header.flags,
-                   .checksum = header.checksum};
+  stats_.new_bytes += place->stored_bytes;
+  return place;
 }
 
 Result<std::vector<BlobPlace>> BackupWriter::State::adopt(const Backup& from, std::uint32_t chunk) {
@@ -221,7 +213,7 @@ Result<void> BackupWriter::State::make_room(std::size_t stored_bytes) {
   const PackId pack{.backup = id, .sequence = stats_.packs};
   auto shard = layout->shard(shard_of(pack));
   if (!shard) return std::unexpected(std::move(shard.error()));
-  auto created = PackWriter::create(*queue, *std::move(shard), pack, layout->id_prefix());
+  auto created = PackWriter::create(*queue, *std::move(shard), pack, layout->stamp());
   if (!created) return std::unexpected(std::move(created.error()));
   current_ = *std::move(created);
   ++stats_.packs;

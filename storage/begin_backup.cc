@@ -113,7 +113,9 @@ Result<std::unique_ptr<BackupWriter::State>> make_state(std::shared_ptr<const La
   if (!directory) return std::unexpected(directory.error());
   auto lock = FileLock::acquire(*directory, std::string(name::writer_lock), {});
   if (!lock) return std::unexpected(std::move(lock.error()));
-  if (auto ok = create_text(*directory, std::string(name::head), serialize(head)); !ok)
+  if (auto ok =
+          create_text(*directory, std::string(name::head), serialize(head, layout->head_key()));
+      !ok)
     return std::unexpected(std::move(ok.error()));
   auto lease = std::make_unique<Lease>(layout, head, lease_term);
   auto state = std::make_unique<BackupWriter::State>(std::move(layout), std::move(queue),
@@ -136,6 +138,7 @@ Result<std::unique_ptr<BackupWriter>> begin_backup(std::shared_ptr<const Layout>
   if (auto ok = check_instance_name(instance); !ok) return std::unexpected(std::move(ok.error()));
   if (auto ok = layout->allows(Operation::write); !ok)
     return std::unexpected(std::move(ok.error()));
+  if (const auto cipher = layout->need_cipher(); !cipher) return std::unexpected(cipher.error());
   IoOptions io = options.io;
   io.thread_bound = false;  // whoever puts a blob writes
   auto queue = IoQueue::open(io, layout->root().path_of(name::packs));

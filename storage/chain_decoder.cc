@@ -16,6 +16,10 @@ std::unexpected<Error> corrupt(std::string_view where, std::string_view what) {
       Error{.code = Errc::corrupt, .detail = fmt::format("{}: {}", where, what)});
 }
 
+Error named(const Error& error, std::string_view where) {
+  return {.code = error.code, .detail = fmt::format("{}: {}", where, error.detail)};
+}
+
 }  // namespace
 
 std::span<std::byte> ChainDecoder::spare(const Made& made) {
@@ -46,12 +50,11 @@ Result<ChainDecoder::Made> ChainDecoder::make(const Backup& backup, std::uint32_
     where = place_of(fmt::format("pack {}", to_string(backup.packs[blob.pack].id)), ordinal, chunk,
                      link, blob);
     const auto bytes = fetch(link);
-    if (!bytes) {
-      return std::unexpected(Error{.code = bytes.error().code,
-                                   .detail = fmt::format("{}: {}", where, bytes.error().detail)});
-    }
+    if (!bytes) return std::unexpected(named(bytes.error(), where));
+    const auto key = find_key_ ? find_key_(blob.pack) : Result<const PackKey*>(nullptr);
+    if (!key) return std::unexpected(named(key.error(), where));
     const auto opened =
-        open_blob(*bytes, blob, decoder_, (link == 0 ? first_ : text_).bytes(), where);
+        open_blob(*bytes, blob, decoder_, (link == 0 ? first_ : text_).bytes(), where, *key);
     if (!opened) return std::unexpected(opened.error());
     if (link > 0) {
       if (auto ok = apply(opened->raw, made, where); !ok)

@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "storage/backup.h"
 #include "storage/chunk_buffer.h"
@@ -24,6 +25,11 @@ class ChainDecoder {
   /// the next call only.
   using Fetch = std::function<Result<std::span<const std::byte>>(std::size_t link)>;
 
+  /// Gives what opens the blobs of a pack (its position in the manifest); null where nothing is
+  /// encrypted.
+  using FindKey = std::function<Result<const PackKey*>(std::uint32_t pack)>;
+  explicit ChainDecoder(FindKey find_key = {}) : find_key_(std::move(find_key)) {}
+
   struct Made {
     std::span<const std::byte> raw;  ///< Here or in what was fetched last; until the next call.
     format::Identity identity{};     ///< As the last blob says.
@@ -37,6 +43,7 @@ class ChainDecoder {
   Result<void> apply(std::span<const std::byte> text, Made& made, std::string_view where);
   std::span<std::byte> spare(const Made& made);  // a buffer that `made` does not lie in
 
+  FindKey find_key_;
   BlobDecoder decoder_;
   ChunkBuffer text_;  // of a delta
   ChunkBuffer first_;

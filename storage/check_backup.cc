@@ -42,6 +42,8 @@ class BackupCheck {
   void check_pack_size(std::uint32_t pack);
   [[nodiscard]] std::vector<std::uint32_t> chunks_of(std::span<const std::uint32_t> blobs) const;
   void check_mark();
+  [[nodiscard]] Result<format::Digest> digest_of_manifest(const Directory& directory,
+                                                          const std::string& file) const;
   void check_papers();
   void check_packs();
   void check_pack(PackCheckTools& tools, std::uint32_t pack);
@@ -107,6 +109,19 @@ void BackupCheck::check_mark() {
   }
 }
 
+/// Of a manifest that is whole, as far as that can be seen with what keys there are.
+Result<format::Digest> BackupCheck::digest_of_manifest(const Directory& directory,
+                                                       const std::string& file) const {
+  if (layout_->is_locked()) {
+    const auto packs = read_manifest_packs(directory, file, backup_.key, layout_->stamp());
+    if (!packs) return std::unexpected(packs.error());
+    return packs->manifest_digest;
+  }
+  const auto manifest = read_manifest(directory, file, backup_.key, layout_->stamp());
+  if (!manifest) return std::unexpected(manifest.error());
+  return manifest->manifest_digest;
+}
+
 /// HEAD, the manifest and its copy.
 void BackupCheck::check_papers() {
   const auto tell = [this](std::string_view file, Error error) {
@@ -128,10 +143,10 @@ void BackupCheck::check_papers() {
       tell(file, directory.error());
       continue;
     }
-    const auto manifest = read_manifest(*directory, file, backup_.key, layout_->id_prefix());
-    if (!manifest)
-      tell(file, manifest.error());
-    else if (manifest->manifest_digest != backup_.manifest_digest)
+    const auto digest = digest_of_manifest(*directory, file);
+    if (!digest)
+      tell(file, digest.error());
+    else if (*digest != backup_.manifest_digest)
       tell(file, {.code = Errc::corrupt, .detail = directory->path_of(file) + ": another one"});
   }
 }
@@ -262,6 +277,9 @@ void BackupCheck::in_threads(void (BackupCheck::*work)()) {
 }
 
 Result<CheckStats> BackupCheck::run() {
+  if (options_.level == CheckLevel::decoded) {
+    if (const auto cipher = layout_->need_cipher(); !cipher) return std::unexpected(cipher.error());
+  }
   check_mark();
   check_papers();
   if (options_.level == CheckLevel::listed) {

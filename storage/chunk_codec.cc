@@ -13,6 +13,7 @@
 
 #include "storage/checksum.h"
 #include "storage/chunk_buffer.h"
+#include "storage/pack_key.h"
 
 namespace sluice::storage {
 namespace {
@@ -104,6 +105,7 @@ struct FreeEncoder {
 
 struct BlobDecoder::State {
   std::unique_ptr<ZSTD_DCtx, FreeDecoder> zstd;  // made when first used
+  ChunkBuffer compressed;                        // what was encrypted, where that is no raw bytes
 };
 
 BlobDecoder::BlobDecoder() : state_(std::make_unique<State>()) {}
@@ -137,21 +139,51 @@ bool BlobDecoder::decodes_to(Codec codec, std::span<const std::byte> stored,
 Result<std::span<const std::byte>> BlobDecoder::decode(const BlobHeader& header,
                                                        std::span<const std::byte> stored,
                                                        std::span<std::byte> scratch,
-                                                       std::string_view where) {
+                                                       std::string_view where, BlobSite site) {
   if (const auto found = xxh3_64(stored); found != header.checksum) {
     return refuse(
         Errc::checksum_mismatch, where,
         fmt::format("stored bytes, expected {:016x}, found {:016x}", header.checksum, found));
   }
+  return decode_checked(header, stored, scratch, where, site);
+}
+
+Result<std::span<const std::byte>> BlobDecoder::decrypt(const BlobHeader& header,
+                                                        std::span<const std::byte> stored,
+                                                        std::span<std::byte> scratch,
+                                                        std::string_view where, BlobSite site) {
+  const bool encrypted = (header.flags & format::blob_flag_encrypted) != 0;
+  if (encrypted && site.key == nullptr)
+    return refuse(Errc::unsupported_feature, where, "encrypted, in a repository that is not");
+  if (!encrypted && site.key != nullptr)
+    return refuse(Errc::not_authentic, where, "not encrypted, in an encrypted repository");
+  if (!encrypted) return stored;
+  const bool as_is = header.codec == static_cast<std::uint8_t>(Codec::none);
+  const auto into = as_is ? scratch.first(header.raw_bytes) : state_->compressed.bytes();
+  if (stored.size() < format::tag_bytes || stored.size() - format::tag_bytes > into.size() ||
+      (as_is && stored.size() - format::tag_bytes != into.size()))
+    return refuse(Errc::corrupt, where, fmt::format("{} stored bytes", stored.size()));
+  const auto plain = into.first(stored.size() - format::tag_bytes);
+  if (site.key->open(header, site.offset, stored, plain)) return plain;
+  return std::unexpected(Error{.code = Errc::not_authentic, .detail = std::string(where)});
+}
+
+Result<std::span<const std::byte>> BlobDecoder::decode_checked(const BlobHeader& header,
+                                                               std::span<const std::byte> stored,
+                                                               std::span<std::byte> scratch,
+                                                               std::string_view where,
+                                                               BlobSite site) {
+  const auto plain = decrypt(header, stored, scratch, where, site);
+  if (!plain) return plain;
   const auto codec = static_cast<Codec>(header.codec);
   if (codec == Codec::none) {
-    if (stored.size() == header.raw_bytes) return stored;
+    if (plain->size() == header.raw_bytes) return plain;
     return refuse(
         Errc::corrupt, where,
-        fmt::format("{} stored bytes are not the {} raw bytes", stored.size(), header.raw_bytes));
+        fmt::format("{} stored bytes are not the {} raw bytes", plain->size(), header.raw_bytes));
   }
   const auto raw = scratch.first(header.raw_bytes);
-  if (decodes_to(codec, stored, raw)) return raw;
+  if (decodes_to(codec, *plain, raw)) return raw;
   return refuse(
       Errc::corrupt, where,
       fmt::format("{} does not decode to {} bytes",
@@ -313,8 +345,8 @@ std::optional<std::string_view> unknown_of_blob(std::uint8_t type, std::uint8_t 
                                                 std::uint8_t flags) noexcept {
   if (type == 0 || type > format::blob_type_max) return "blob of an unknown type";
   if (codec > format::codec_max) return "blob of an unknown codec";
-  if ((flags & format::blob_flag_encrypted) != 0) return "encrypted blob";
-  if ((flags & ~format::blob_flag_delta) != 0) return "blob of unknown flags";
+  if ((flags & ~(format::blob_flag_delta | format::blob_flag_encrypted)) != 0)
+    return "blob of unknown flags";
   return std::nullopt;
 }
 
@@ -333,7 +365,7 @@ Result<void> check_blob_header(const BlobHeader& header, std::string_view where)
                               header.codec, header.flags));
   }
   if (header.raw_bytes > format::chunk_raw_bytes_max ||
-      header.stored_bytes > format::chunk_stored_bytes_max) {
+      header.stored_bytes > format::stored_bytes_max(header.flags)) {
     return refuse(
         Errc::limit_exceeded, where,
         fmt::format("blob of {} stored and {} raw bytes", header.stored_bytes, header.raw_bytes));

@@ -37,9 +37,18 @@ struct DeltaBase {
   std::span<const std::byte> raw;
 };
 
+class PackKey;
+
+/// What opens an encrypted blob: the key of its pack, and where in that its header begins.
+struct BlobSite {
+  const PackKey* key = nullptr;  ///< Null where nothing is encrypted.
+  std::uint64_t offset = 0;
+};
+
 /// Turns the stored bytes of blobs into raw bytes.
 ///
-/// Memory:  100 KiB once the first zstd frame came; none is taken a call.
+/// Memory:  100 KiB once the first zstd frame came, 4 MiB once the first encrypted blob that is
+///          compressed; none is taken a call.
 /// Threads: one at a time.
 class BlobDecoder {
  public:
@@ -50,18 +59,30 @@ class BlobDecoder {
 
   /// Turns the stored bytes of a checked header into raw bytes. `scratch` holds at least
   /// header.raw_bytes. What is returned lies in `scratch` or in `stored`.
-  /// Errors: checksum_mismatch; corrupt when they do not decode to exactly raw_bytes. `where` opens
-  ///         the detail.
+  /// Errors: checksum_mismatch; not_authentic; corrupt when they do not decode to exactly
+  ///         raw_bytes. `where` opens the detail.
   [[nodiscard]] Result<std::span<const std::byte>> decode(const format::BlobHeader& header,
                                                           std::span<const std::byte> stored,
                                                           std::span<std::byte> scratch,
-                                                          std::string_view where);
+                                                          std::string_view where,
+                                                          BlobSite site = {});
+  /// The same of stored bytes whose checksum is known to be right.
+  [[nodiscard]] Result<std::span<const std::byte>> decode_checked(const format::BlobHeader& header,
+                                                                  std::span<const std::byte> stored,
+                                                                  std::span<std::byte> scratch,
+                                                                  std::string_view where,
+                                                                  BlobSite site = {});
 
   /// Whether `stored` decodes to exactly the size of `raw`, which it fills.
   [[nodiscard]] bool decodes_to(format::Codec codec, std::span<const std::byte> stored,
                                 std::span<std::byte> raw);
 
  private:
+  Result<std::span<const std::byte>> decrypt(const format::BlobHeader& header,
+                                             std::span<const std::byte> stored,
+                                             std::span<std::byte> scratch, std::string_view where,
+                                             BlobSite site);
+
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -70,7 +70,8 @@ class ChunkReader::State {
       : queue(std::move(io)),
         backup(opened),
         layout_(std::move(layout)),
-        open_packs_(*layout_, opened) {}
+        open_packs_(*layout_, opened),
+        decoder_([this](std::uint32_t pack) { return open_packs_.key(pack); }) {}
 
   void reset(std::uint32_t first, std::uint32_t count);
   Result<std::optional<ChunkView>> next();

@@ -95,12 +95,12 @@ Result<ManifestPacks> packs_of_trashed(const Layout& layout, const BackupId& hea
   const std::string head_file(name::removed_head);
   const auto text = read_text(*directory, head_file, format::text_bytes_max);
   if (!text) return std::unexpected(text.error());
-  const auto head = parse_head(*text, directory->path_of(head_file));
+  const auto head = parse_head(*text, directory->path_of(head_file), layout.head_key());
   if (!head) return std::unexpected(head.error());
   const ManifestNames names = manifest_names(head->manifest_number);
-  auto packs = read_manifest_packs(*directory, names.manifest, key, layout.id_prefix());
+  auto packs = read_manifest_packs(*directory, names.manifest, key, layout.stamp());
   if (packs) return packs;
-  return read_manifest_packs(*directory, names.copy, key, layout.id_prefix());
+  return read_manifest_packs(*directory, names.copy, key, layout.stamp());
 }
 
 Result<void> unmark(const Layout& layout, const BackupKey& key) {

@@ -66,7 +66,9 @@ Result<Witnessed<Manifest>> read_both(const Directory& directory, Error head_err
   if (!copy_digest) head_error.detail += "; and " + to_string(copy_digest.error());
   const bool agree = manifest && copy_digest && manifest->manifest_digest == *copy_digest;
   // A state that is unknown here is no damage: a newer program knows what it means.
-  if (!agree || head_error.code == Errc::unsupported_format)
+  // One that is not authentic was not damaged but made.
+  if (!agree || head_error.code == Errc::unsupported_format ||
+      head_error.code == Errc::not_authentic)
     return std::unexpected(std::move(head_error));
   return Witnessed<Manifest>{*std::move(manifest), {}, std::move(head_error)};
 }
@@ -81,7 +83,7 @@ Result<std::optional<Witnessed<Manifest>>> read_witnessed(const Layout& layout,
   const auto directory = layout.backup(key);
   if (!directory) return std::unexpected(directory.error());
   const auto read = [&](std::string_view file) {
-    return read_file(*directory, std::string(file), key, layout.id_prefix());
+    return read_file(*directory, std::string(file), key, layout.stamp());
   };
   auto found = head ? read_either<Manifest>(*directory, **head, read)
                     : read_both<Manifest>(*directory, head.error(), read);
@@ -97,6 +99,24 @@ Result<bool> has_manifest(const Directory& directory) {
   return std::ranges::any_of(
       *entries, [](const std::string& entry) { return manifest_number(entry).has_value(); });
 }
+
+namespace {
+
+/// What can be read without the key: which packs it has.
+Result<std::optional<Backup>> read_locked_backup(const Layout& layout, const BackupKey& key) {
+  auto found = read_witnessed<ManifestPacks>(layout, key, read_manifest_packs);
+  if (!found) return std::unexpected(std::move(found.error()));
+  if (!*found) return std::nullopt;
+  Backup backup;
+  backup.key = key;
+  backup.packs = std::move((*found)->manifest.packs);
+  backup.manifest_digest = (*found)->manifest.manifest_digest;
+  backup.manifest_damage = std::move((*found)->manifest_damage);
+  backup.head_damage = std::move((*found)->head_damage);
+  return std::optional(std::move(backup));
+}
+
+}  // namespace
 
 Result<std::optional<Head>> visible_head(const Layout& layout, const BackupKey& key) {
   const auto directory = layout.backup(key);
@@ -115,6 +135,7 @@ Result<std::optional<Head>> visible_head(const Layout& layout, const BackupKey& 
 }
 
 Result<std::optional<Backup>> read_backup(const Layout& layout, const BackupKey& key) {
+  if (layout.is_locked()) return read_locked_backup(layout, key);
   auto found = read_witnessed<Backup>(layout, key, read_manifest);
   if (!found) return std::unexpected(std::move(found.error()));
   if (!*found) return std::nullopt;

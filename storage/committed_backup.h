@@ -18,7 +18,8 @@ namespace sluice::storage {
 [[nodiscard]] Result<std::optional<Head>> visible_head(const Layout& layout, const BackupKey& key);
 
 /// The backup, if it is committed or seems to be. nullopt: as visible_head(). Takes the manifest
-/// that HEAD names, from the copy if need be; both of them where HEAD is bad.
+/// that HEAD names, from the copy if need be; both of them where HEAD is bad. Of an encrypted
+/// repository that was opened without a key: only its packs, and the digest of the manifest.
 [[nodiscard]] Result<std::optional<Backup>> read_backup(const Layout& layout, const BackupKey& key);
 
 /// The same, but only what it says of packs.

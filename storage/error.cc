@@ -32,6 +32,7 @@ class Category final : public std::error_category {
       case Errc::key_needed: return "is encrypted, and no key was given";
       case Errc::wrong_key: return "no key slot opens with the key given";
       case Errc::not_authentic: return "was changed, swapped or encrypted with another key";
+      case Errc::last_key: return "is the only key slot, which stays";
     }
     return "unknown error";
   }

@@ -35,6 +35,7 @@ enum class Errc {
   key_needed,            ///< The repository is encrypted, and no key was given.
   wrong_key,             ///< No key slot of the repository opens with what was given.
   not_authentic,         ///< Encrypted bytes were changed, swapped or made with another key.
+  last_key,              ///< The only key slot of a repository stays: nothing else would open it.
 };
 
 [[nodiscard]] std::error_code make_error_code(Errc code) noexcept;

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 #include <type_traits>
 
 /// The bytes of a repository, shared by what writes and what reads them. docs/repository-format.md
@@ -18,11 +20,13 @@ static_assert(std::endian::native == std::endian::little,
               "structs are copied to files as they are");
 
 inline constexpr std::uint16_t version_major = 0;  // 0.x: may change until 1.0
-inline constexpr std::uint16_t version_minor = 2;  // older minors are not read
+inline constexpr std::uint16_t version_minor = 3;
+inline constexpr std::uint16_t version_minor_oldest = 2;  // older minors are not read
 
 inline constexpr std::uint64_t pack_target_bytes = 64ULL << 20;
 inline constexpr std::uint32_t chunk_raw_bytes_max = 4U << 20;
-inline constexpr std::uint32_t chunk_stored_bytes_max = chunk_raw_bytes_max;  // else stored as is
+inline constexpr std::uint32_t tag_bytes = 16;  // of AES-256-GCM, after what it encrypted
+inline constexpr std::uint32_t chunk_stored_bytes_max = chunk_raw_bytes_max + tag_bytes;
 inline constexpr std::uint32_t pack_blobs_max = 16384;  // bounds the footer at 1 MiB
 inline constexpr std::uint64_t meta_bytes_max = 64ULL << 20;
 inline constexpr std::uint64_t backup_chunks_max = 1ULL << 27;  // and packs: none is empty
@@ -30,13 +34,20 @@ inline constexpr unsigned chain_blobs_max = 8;                  // a base and se
 inline constexpr std::uint32_t label_bytes_max = 64U << 10;     // of one chunk
 inline constexpr std::uint64_t labels_bytes_max = 16ULL << 30;  // of all of them
 inline constexpr std::uint64_t manifest_bytes_max = 96ULL << 30;
-inline constexpr std::uint64_t text_bytes_max = 64ULL << 10;  // FORMAT, HEAD
+inline constexpr std::uint64_t text_bytes_max = 64ULL << 10;             // FORMAT, HEAD
+inline constexpr std::uint64_t encrypted_text_bytes_max = 192ULL << 10;  // two digits a byte
 inline constexpr unsigned shard_count = 256;
 
 using Magic = std::array<char, 8>;
 using SmallMagic = std::array<char, 4>;
 using Digest = std::array<std::byte, 16>;  // XXH3-128, canonical
 using Identity = std::array<std::byte, 32>;
+using PackSalt = std::array<std::byte, 16>;
+using PackCommitment = std::array<std::byte, 16>;
+using ManifestSalt = std::array<std::byte, 12>;
+
+/// How FORMAT and encrypted texts call AES-256-GCM.
+inline constexpr std::string_view cipher_name = "aes-256-gcm";
 
 inline constexpr Magic pack_magic{'S', 'L', 'U', 'I', 'C', 'E', 'P', 'K'};
 inline constexpr Magic manifest_magic{'S', 'L', 'U', 'I', 'C', 'E', 'M', 'F'};
@@ -55,10 +66,14 @@ inline constexpr std::uint8_t blob_type_max = 4;
 /// How a blob's stored bytes become its raw bytes. Values are never reused.
 enum class Codec : std::uint8_t { none = 0, lz4_block = 1, zstd_frame = 2 };
 inline constexpr std::uint8_t codec_max = 2;
-/// Bits of `BlobHeader::flags`. Any but these is refused; so is `encrypted`, which is reserved.
-inline constexpr std::uint8_t blob_flag_encrypted = 1U << 0;
-inline constexpr std::uint8_t blob_flag_delta = 1U << 1;  ///< The raw bytes are a delta text.
-/// Reserved bit of `PackHeader::flags` and `ManifestHeader::flags`.
+/// Bits of `BlobHeader::flags`. Any but these is refused.
+inline constexpr std::uint8_t blob_flag_encrypted = 1U << 0;  ///< As all of its repository.
+inline constexpr std::uint8_t blob_flag_delta = 1U << 1;      ///< The raw bytes are a delta text.
+/// The most that a blob of such flags takes, its header not counted.
+[[nodiscard]] constexpr std::uint32_t stored_bytes_max(std::uint8_t flags) noexcept {
+  return chunk_raw_bytes_max + ((flags & blob_flag_encrypted) != 0 ? tag_bytes : 0);
+}
+/// Bit of `PackHeader::flags` and `ManifestHeader::flags`: set in all of an encrypted repository.
 inline constexpr std::uint16_t flag_encrypted = 1U << 0;
 
 /// First 64 bytes of a pack.
@@ -71,11 +86,22 @@ struct PackHeader {
   std::uint64_t backup_time_ms = 0;       ///< The pack id: backup id (time, random), sequence.
   std::uint32_t backup_random = 0;
   std::uint32_t sequence = 0;
-  std::array<std::byte, 16> salt{};  ///< Reserved for encryption; zero.
-  std::uint64_t checksum = 0;        ///< XXH3-64 of the 56 bytes before.
+  PackSalt salt{};             ///< Random in an encrypted repository, else zero.
+  std::uint64_t checksum = 0;  ///< XXH3-64 of the 56 bytes before.
 };
 static_assert(sizeof(PackHeader) == 64 && std::is_trivially_copyable_v<PackHeader>);
 static_assert(offsetof(PackHeader, repository) == 16 && offsetof(PackHeader, salt) == 40);
+
+/// A pack id as it lies in a pack header; a backup id is the first 12 bytes.
+[[nodiscard]] inline std::array<std::byte, 16> pack_id_bytes(std::uint64_t backup_time_ms,
+                                                             std::uint32_t backup_random,
+                                                             std::uint32_t sequence) noexcept {
+  std::array<std::byte, 16> bytes{};
+  std::memcpy(bytes.data(), &backup_time_ms, sizeof backup_time_ms);
+  std::memcpy(bytes.data() + 8, &backup_random, sizeof backup_random);
+  std::memcpy(bytes.data() + 12, &sequence, sizeof sequence);
+  return bytes;
+}
 
 /// Before the stored bytes of each blob, in clear even when those are encrypted.
 struct BlobHeader {
@@ -116,12 +142,18 @@ struct FooterEntry {
   friend bool operator==(const FooterEntry&, const FooterEntry&) = default;
 };
 static_assert(sizeof(FooterEntry) == 64 && std::is_trivially_copyable_v<FooterEntry>);
-inline constexpr std::size_t footer_checksum_bytes = 8;  // XXH3-64 of FooterHeader and entries
+/// Between the entries and the checksum of the footer, in an encrypted repository only.
+struct FooterSeal {
+  PackSalt salt{};              ///< Again, for when the header is damaged.
+  PackCommitment commitment{};  ///< First half of HMAC-SHA-256 of "commit" under the pack's key.
+};
+static_assert(sizeof(FooterSeal) == 32 && std::is_trivially_copyable_v<FooterSeal>);
+inline constexpr std::size_t footer_checksum_bytes = 8;  // XXH3-64 of the footer before it
 
 /// Last 32 bytes of a pack.
 struct PackTrailer {
   SmallMagic magic = trailer_magic;
-  std::uint32_t footer_bytes = 0;   ///< Header, entries and checksum.
+  std::uint32_t footer_bytes = 0;   ///< Header, entries, seal and checksum.
   std::uint64_t footer_offset = 0;  ///< The footer ends where the trailer starts.
   Digest digest{};                  ///< XXH3-128 of every byte of the file before this field.
 };
@@ -139,7 +171,8 @@ struct DeltaHeader {
 static_assert(sizeof(DeltaHeader) == 48 && std::is_trivially_copyable_v<DeltaHeader>);
 
 /// First 128 bytes of a manifest. After it: instance name, metadata text, packs, blobs, chunks,
-/// labels, digest.
+/// labels, digest. Where it is encrypted: instance name, packs; metadata text, blobs, chunks and
+/// labels in segments; digest.
 struct ManifestHeader {
   Magic magic = manifest_magic;
   std::uint16_t major = version_major;
@@ -159,11 +192,14 @@ struct ManifestHeader {
   std::uint64_t new_bytes = 0;       ///< The same of those in this backup's own packs.
   std::uint64_t parent_time_ms = 0;  ///< Id of the backup this one builds on; zeros: none.
   std::uint32_t parent_random = 0;
-  std::array<std::byte, 12> reserved{};
+  ManifestSalt salt{};         ///< Random in an encrypted repository, else zero.
   std::uint64_t checksum = 0;  ///< XXH3-64 of the 120 bytes before.
 };
 static_assert(sizeof(ManifestHeader) == 128 && std::is_trivially_copyable_v<ManifestHeader>);
 static_assert(offsetof(ManifestHeader, checksum) == 120);
+
+/// Plain bytes of every segment of an encrypted manifest but the last; a tag follows each.
+inline constexpr std::size_t manifest_segment_bytes = std::size_t{1} << 20;
 
 struct ManifestPack {
   std::uint64_t backup_time_ms = 0;  ///< The pack id, as in PackHeader.

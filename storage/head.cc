@@ -93,7 +93,7 @@ Owner this_process() {
   return {.host = host.data(), .pid = ::getpid(), .boot_id = std::move(boot_id)};
 }
 
-std::string serialize(const Head& head) {
+std::string serialize(const Head& head, const SecretKey* mac_key) {
   json::object root{{"magic", magic},
                     {"state", state_name(head.state)},
                     {"generation", head.generation},
@@ -114,11 +114,14 @@ std::string serialize(const Head& head) {
     root["fenced_by_pid"] = head.fenced_by->pid;
   }
   if (head.manifest_number != 0) root["manifest_number"] = head.manifest_number;
-  return seal(json::serialize(root));
+  const std::string text = json::serialize(root);
+  return mac_key != nullptr ? seal(add_mac(text, *mac_key)) : seal(text);
 }
 
-Result<Head> parse_head(std::string_view sealed, std::string_view object) {
-  const auto text = unseal(sealed, object);
+Result<Head> parse_head(std::string_view sealed, std::string_view object,
+                        const SecretKey* mac_key) {
+  auto text = unseal(sealed, object);
+  if (text) text = check_mac(*text, mac_key, object);
   if (!text) return std::unexpected(text.error());
   boost::system::error_code bad;
   const json::value root = json::parse(*text, bad);

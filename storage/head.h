@@ -9,6 +9,7 @@
 #include "storage/backup.h"
 #include "storage/error.h"
 #include "storage/format.h"
+#include "storage/secret.h"
 
 namespace sluice::storage {
 
@@ -49,10 +50,13 @@ struct Head {
   std::uint32_t manifest_number = 0;
 };
 
-/// The sealed text.
-[[nodiscard]] std::string serialize(const Head& head);
+/// The sealed text. `mac_key` (Layout::head_key()) is null where the repository is not encrypted;
+/// else the text has a line with its HMAC.
+[[nodiscard]] std::string serialize(const Head& head, const SecretKey* mac_key = nullptr);
 /// Reads a sealed HEAD. Unknown fields are ignored, an unknown state is unsupported_format.
-/// Errors: truncated, checksum_mismatch, corrupt.
-[[nodiscard]] Result<Head> parse_head(std::string_view sealed, std::string_view object);
+/// `mac_key`: null where there is no key, and then nothing tells whose it is.
+/// Errors: truncated, checksum_mismatch, corrupt; not_authentic without that key's HMAC.
+[[nodiscard]] Result<Head> parse_head(std::string_view sealed, std::string_view object,
+                                      const SecretKey* mac_key = nullptr);
 
 }  // namespace sluice::storage

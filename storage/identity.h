@@ -9,17 +9,19 @@
 
 #include "storage/error.h"
 #include "storage/format.h"
+#include "storage/secret.h"
 
 namespace sluice::storage {
 
-/// The random bytes of FORMAT, from which every key of a repository comes. Whoever knows them can
-/// make chunks whose identities are right; whoever does not can neither make nor guess any.
-using RepositorySecret = std::array<std::byte, 32>;
+/// The random bytes of FORMAT, or of what its key slots wrap, from which every key of a repository
+/// comes. Whoever knows them can make chunks whose identities are right; whoever does not can
+/// neither make nor guess any.
+using RepositorySecret = SecretKey;
 
 /// The sub-keys of a repository: HKDF-SHA-256 of the secret, salted with the repository's id.
 struct RepositoryKeys {
-  std::array<std::byte, 32> chunk_id{};  ///< "chunk-id": of Identifier.
-  std::array<std::byte, 16> cut{};       ///< "cut": for whoever cuts chunks by a keyed hash.
+  SecretKey chunk_id;               ///< "chunk-id": of Identifier.
+  std::array<std::byte, 16> cut{};  ///< "cut": for whoever cuts chunks by a keyed hash.
 };
 
 /// HKDF with SHA-256 (RFC 5869), both steps. Errors: the library's, as EIO.

@@ -45,8 +45,12 @@ Result<std::vector<std::string>> look_into(const Directory& directory, std::stri
 Result<void> look_at_top(const Layout& layout, Inspection& found) {
   look_at(layout.root(), ".", ".", found);
   for (const std::string_view entry : {name::mark, name::mark_copy, name::lock, name::packs,
-                                       name::instances, name::tmp, name::io_hint})
+                                       name::instances, name::tmp, name::io_hint, name::keys})
     look_at(layout.root(), std::string(entry), std::string(entry), found);
+  if (const auto keys = layout.directory(name::keys)) {
+    const auto slots = look_into(*keys, name::keys, found);
+    if (!slots) return std::unexpected(slots.error());
+  }
   const auto tmp = layout.directory(name::tmp);
   if (!tmp) return std::unexpected(tmp.error());
   const auto entries = list_directory(*tmp);

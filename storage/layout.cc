@@ -9,6 +9,7 @@
 
 #include "storage/checksum.h"
 #include "storage/file_lock.h"
+#include "storage/key_ring.h"
 
 namespace sluice::storage {
 namespace {
@@ -21,7 +22,7 @@ bool is_ours(const std::string& entry) {
   return entry == "lost+found" || is_temporary_name(entry) || entry == name::packs ||
          entry == name::instances || entry == name::tmp || entry == name::gc ||
          entry == name::lock || entry == name::mark_copy || entry == name::io_hint ||
-         entry == name::feeds || entry == name::restores || entry == name::trash;
+         entry == name::feeds || entry == name::restores || entry == name::trash || entry == name::keys;
 }
 
 Result<void> make_directory_at(const std::string& path) {
@@ -46,16 +47,27 @@ Result<void> make_directories(const Directory& root) {
   return sync_directory(root);
 }
 
-Result<RepositoryMark> new_mark() {
-  std::array<std::byte, 16> id{};
-  RepositorySecret secret{};
+/// A new FORMAT; with a key that opens it, the first slot is made first, durably.
+Result<RepositoryMark> new_mark(const Directory& root, const NewKeySlot* first_key) {
+  RepositoryCipher::Id id{};
+  RepositorySecret secret;
   if (auto ok = fill_random(id); !ok) return std::unexpected(std::move(ok.error()));
   if (auto ok = fill_random(secret); !ok) return std::unexpected(std::move(ok.error()));
-  return RepositoryMark{.repository_id = to_hex(id),
-                        .major = format::version_major,
-                        .minor = format::version_minor,
-                        .secret = secret,
-                        .required = {}};
+  RepositoryMark mark;
+  mark.repository_id = to_hex(id);
+  mark.major = format::version_major;
+  mark.minor = format::version_minor;
+  mark.encrypted = first_key != nullptr;
+  if (!mark.encrypted) {
+    mark.secret = secret;
+    return mark;
+  }
+  const auto check = key_check(secret, id);
+  if (!check) return std::unexpected(check.error());
+  mark.key_check = *check;
+  if (auto ok = make_first_key_slot(root, secret, id, *first_key); !ok)
+    return std::unexpected(std::move(ok.error()));
+  return mark;
 }
 
 /// Whether `name` is a directory with something in it.
@@ -122,8 +134,7 @@ Result<FoundMark> find_mark(const Directory& root) {
 
 /// Makes a repository of an empty or half-made directory. FORMAT comes last and atomically, after
 /// its copy: while both are missing, there is no repository yet.
-Result<void> initialize(const Directory& root,
-                        const std::function<void(std::string_view)>& at_step) {
+Result<void> initialize(const Directory& root, const LayoutOptions& options) {
   const auto entries = list_directory(root);
   if (!entries) return std::unexpected(entries.error());
   const auto foreign = std::ranges::find_if_not(*entries, is_ours);
@@ -139,18 +150,27 @@ Result<void> initialize(const Directory& root,
     if (*made) return {};
   }
   if (auto ok = check_unused(root); !ok) return ok;
+  if (options.first_key == nullptr) {  // who asked for encryption must not get a plain one later
+    const auto keys = holds_something(root, std::string(name::keys));
+    if (!keys) return std::unexpected(keys.error());
+    if (*keys)
+      return std::unexpected(Error{
+          .code = Errc::not_empty,
+          .detail =
+              root.path_of(name::keys) + ": the making of an encrypted repository was cut short"});
+  }
   if (auto ok = sync_parent(root); !ok) return ok;
   if (auto ok = make_directories(root); !ok) return ok;
-  if (at_step) at_step("init_directories");
-  const auto mark = new_mark();
+  if (options.at_step) options.at_step("init_directories");
+  const auto mark = new_mark(root, options.first_key);
   if (!mark) return std::unexpected(mark.error());
   return create_text(root, std::string(name::mark_copy), serialize(*mark));
 }
 
 /// Writes FORMAT from its copy where no backup was begun yet: the making was cut short between the
 /// two. Elsewhere FORMAT was lost, and that is for a person to know.
-Result<void> complete(const Directory& root, const std::function<void(std::string_view)>& at_step) {
-  if (at_step) at_step("init_copy");
+Result<void> complete(const Directory& root, const LayoutOptions& options) {
+  if (options.at_step) options.at_step("init_copy");
   const auto lock = FileLock::acquire(root, std::string(name::lock), 30s);
   if (!lock) return std::unexpected(lock.error());
   const auto made = exists(root, std::string(name::mark));
@@ -177,20 +197,21 @@ Result<Directory> open_root(const std::string& path, bool create_if_missing) {
 
 }  // namespace
 
-Layout::Layout(Directory root, RepositoryMark mark, const RepositoryKeys& keys) noexcept
-    : root_(std::move(root)), mark_(std::move(mark)), keys_(keys) {}
+Layout::Layout(Directory root, RepositoryMark mark) noexcept
+    : root_(std::move(root)), mark_(std::move(mark)) {}
 
-Result<Layout> Layout::open(const std::string& path, bool create_if_missing,
-                            const std::function<void(std::string_view)>& at_step) {
-  auto root = open_root(path, create_if_missing);
+Result<Layout> Layout::open(const std::string& path, const LayoutOptions& options) {
+  auto root = open_root(path, options.create_if_missing);
   if (!root) return std::unexpected(std::move(root.error()));
   const auto marked = exists(*root, std::string(name::mark));
   const auto copied = exists(*root, std::string(name::mark_copy));
   if (!marked) return std::unexpected(marked.error());
   if (!copied) return std::unexpected(copied.error());
-  if (!*marked && create_if_missing) {
-    auto made = *copied ? Result<void>() : initialize(*root, at_step);
-    if (made) made = complete(*root, at_step);
+  if (options.must_create && (*marked || *copied))
+    return std::unexpected(Error{.code = Errc::exists, .detail = "repository " + path});
+  if (!*marked && options.create_if_missing) {
+    auto made = *copied ? Result<void>() : initialize(*root, options);
+    if (made) made = complete(*root, options);
     if (!made) return std::unexpected(std::move(made.error()));
   }
   auto found = find_mark(*root);
@@ -199,23 +220,61 @@ Result<Layout> Layout::open(const std::string& path, bool create_if_missing,
         Error{.code = Errc::not_a_repository, .detail = path + " holds no FORMAT"});
   }
   if (!found) return std::unexpected(std::move(found.error()));
-  std::array<std::byte, 16> id{};
-  (void)from_hex(found->mark.repository_id, id);  // checked at parse
-  const auto keys = derive_keys(found->mark.secret, id);
-  if (!keys) return std::unexpected(keys.error());
-  Layout layout(*std::move(root), std::move(found->mark), *keys);
+  Layout layout(*std::move(root), std::move(found->mark));
   layout.mark_damage_ = std::move(found->damage);
+  if (auto ok = layout.unlock(options); !ok) return std::unexpected(std::move(ok.error()));
   return layout;
+}
+
+/// Gets the secret, from FORMAT or from a slot, and what comes of it.
+Result<void> Layout::unlock(const LayoutOptions& options) {
+  RepositorySecret secret = mark_.secret;
+  if (!mark_.encrypted && (options.key || options.first_key != nullptr)) {
+    return std::unexpected(Error{.code = Errc::wrong_key,
+                                 .detail = path() + " is not encrypted, and a key was given"});
+  }
+  if (mark_.encrypted && !options.key && options.first_key == nullptr) {
+    if (options.keyless) return {};
+    return std::unexpected(Error{.code = Errc::key_needed, .detail = path()});
+  }
+  if (mark_.encrypted) {
+    auto material = options.key ? options.key() : Result<KeyMaterial>();
+    if (!material) return std::unexpected(std::move(material.error()));
+    auto opened =
+        storage::unlock(root_, mark_, options.key ? *material : options.first_key->material);
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    secret = *opened;
+    auto cipher = RepositoryCipher::make(secret, mark_.binary_id());
+    if (!cipher) return std::unexpected(std::move(cipher.error()));
+    cipher_ = std::make_shared<const RepositoryCipher>(*std::move(cipher));
+  }
+  auto keys = derive_keys(secret, mark_.binary_id());
+  if (!keys) return std::unexpected(std::move(keys.error()));
+  keys_ = *keys;
+  return {};
+}
+
+RepositoryStamp Layout::stamp() const noexcept {
+  RepositoryStamp stamp;
+  const RepositoryCipher::Id id = mark_.binary_id();
+  std::copy_n(id.begin(), stamp.id.size(), stamp.id.begin());
+  stamp.minor = static_cast<std::uint16_t>(std::min<unsigned>(mark_.minor, format::version_minor));
+  stamp.encrypted = mark_.encrypted;
+  stamp.cipher = cipher_.get();
+  return stamp;
+}
+
+Result<const RepositoryCipher*> Layout::need_cipher() const {
+  if (is_locked()) return std::unexpected(Error{.code = Errc::key_needed, .detail = path()});
+  return cipher_.get();
 }
 
 Result<RepositoryMark> Layout::read_mark(std::string_view file) const {
   return read_mark_at(root_, file);
 }
 
-std::array<std::byte, 8> Layout::id_prefix() const noexcept {
-  std::array<std::byte, 8> prefix{};
-  (void)from_hex(std::string_view(mark_.repository_id).substr(0, 16), prefix);  // checked at parse
-  return prefix;
+const SecretKey* Layout::head_key() const noexcept {
+  return cipher_ ? &cipher_->head_key() : nullptr;
 }
 
 ManifestNames manifest_names(std::uint32_t number) {
@@ -318,11 +377,11 @@ Result<std::optional<Head>> Layout::head(const BackupKey& key) const {
   if (!text && text.error().code == Errc::not_found) return std::nullopt;
   if (!text) return std::unexpected(text.error());
   const std::string object = directory->path_of(name::head);
-  auto head = parse_head(*text, object);
+  auto head = parse_head(*text, object, head_key());
   if (!head) return std::unexpected(std::move(head.error()));
   if (head->key != key || head->repository_id != mark_.repository_id) {
     return std::unexpected(
-        Error{.code = Errc::corrupt,
+        Error{.code = head_key() != nullptr ? Errc::not_authentic : Errc::corrupt,
               .detail = fmt::format("{}: of backup {}/{} in repository {}", object,
                                     head->key.instance, head->key.id, head->repository_id)});
   }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,7 +13,10 @@
 #include "storage/error.h"
 #include "storage/file.h"
 #include "storage/head.h"
+#include "storage/key_slot.h"
+#include "storage/repository_cipher.h"
 #include "storage/repository_mark.h"
+#include "storage/repository_stamp.h"
 
 namespace sluice::storage {
 
@@ -28,6 +32,7 @@ inline constexpr std::string_view packs = "packs";
 inline constexpr std::string_view instances = "instances";
 inline constexpr std::string_view tmp = "tmp";
 inline constexpr std::string_view gc = "gc";
+inline constexpr std::string_view keys = "keys";
 inline constexpr std::string_view head = "HEAD";
 inline constexpr std::string_view removed_head = "HEAD.removed";
 inline constexpr std::string_view writer_lock = "LOCK";
@@ -48,16 +53,26 @@ struct ManifestNames {
 /// The number of what has such a name; nullopt for other names.
 [[nodiscard]] std::optional<std::uint32_t> manifest_number(std::string_view file);
 
+/// How a repository is opened or made.
+struct LayoutOptions {
+  bool create_if_missing = false;
+  bool must_create = false;  ///< Errc::exists where there is a repository already.
+  /// What opens a repository that is made, which then is encrypted. Must outlive the call.
+  const NewKeySlot* first_key = nullptr;
+  KeySource key = {};    ///< Asked when the repository is encrypted. One that is not is refused.
+  bool keyless = false;  ///< Opens an encrypted one without a key too: for what needs none.
+  /// Is told "init_directories" before FORMAT.copy is written, "init_copy" before FORMAT.
+  std::function<void(std::string_view)> at_step = {};
+};
+
 /// An open repository as directories: where each object lies. Knows nothing of their contents but
 /// FORMAT and HEAD.
 /// Threads: any number at once.
 class Layout {
  public:
   /// Opens the directory `path`, or makes a repository of it. Errors: as Repository::open().
-  /// `at_step` is told "init_directories" before FORMAT.copy is written, "init_copy" before FORMAT.
-  [[nodiscard]] static Result<Layout> open(const std::string& path, bool create_if_missing,
-                                           const std::function<void(std::string_view)>& at_step);
-  Layout(Directory root, RepositoryMark mark, const RepositoryKeys& keys) noexcept;
+  [[nodiscard]] static Result<Layout> open(const std::string& path, const LayoutOptions& options);
+  Layout(Directory root, RepositoryMark mark) noexcept;
 
   [[nodiscard]] const Directory& root() const noexcept { return root_; }
   [[nodiscard]] const RepositoryMark& mark() const noexcept { return mark_; }
@@ -65,8 +80,14 @@ class Layout {
   /// Set when FORMAT was bad or missing and its copy was used.
   [[nodiscard]] const std::optional<Error>& mark_damage() const noexcept { return mark_damage_; }
   [[nodiscard]] const std::string& path() const noexcept { return root_.path; }
-  /// First half of the repository id, as it lies in packs and manifests.
-  [[nodiscard]] std::array<std::byte, 8> id_prefix() const noexcept;
+  /// What packs and manifests say of the repository. Not longer valid than this.
+  [[nodiscard]] RepositoryStamp stamp() const noexcept;
+  /// What encrypts. Null when nothing is encrypted. Errors: key_needed when it was opened without.
+  [[nodiscard]] Result<const RepositoryCipher*> need_cipher() const;
+  /// Of the MAC of each HEAD; null where nothing is encrypted, or while locked.
+  [[nodiscard]] const SecretKey* head_key() const noexcept;
+  /// Encrypted and opened without a key.
+  [[nodiscard]] bool is_locked() const noexcept { return mark_.encrypted && !cipher_; }
   [[nodiscard]] Result<void> allows(Operation operation) const;
 
   [[nodiscard]] Result<Directory> directory(std::string_view name) const;
@@ -89,9 +110,12 @@ class Layout {
   [[nodiscard]] Result<std::optional<Head>> head(const BackupKey& key) const;
 
  private:
+  [[nodiscard]] Result<void> unlock(const LayoutOptions& options);
+
   Directory root_;
   RepositoryMark mark_;
-  RepositoryKeys keys_;
+  RepositoryKeys keys_;  // zeros while locked
+  std::shared_ptr<const RepositoryCipher> cipher_;
   std::optional<Error> mark_damage_;
 };
 

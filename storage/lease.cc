@@ -41,12 +41,12 @@ Result<void> swap_head(const Layout& layout, const Head& from, Head& to) {
   const std::string name = Layout::backup_name(from.key, name::head);
   const auto object = store.get(name, format::text_bytes_max);
   if (!object) return std::unexpected(object.error());
-  const auto now = parse_head(object->bytes, layout.root().path_of(name));
+  const auto now = parse_head(object->bytes, layout.root().path_of(name), layout.head_key());
   if (!now) return std::unexpected(now.error());
   if (now->state != from.state || now->generation != from.generation)
     return std::unexpected(changed(*now));
   to.generation = from.generation + 1;
-  const auto version = store.put_if_match(name, serialize(to), object->version);
+  const auto version = store.put_if_match(name, serialize(to, layout.head_key()), object->version);
   if (version) return {};
   if (version.error().code != Errc::changed) return std::unexpected(version.error());
   const auto then = layout.head(from.key);

@@ -7,6 +7,8 @@
 #include "storage/backup_id.h"
 #include "storage/checksum.h"
 #include "storage/chunk_codec.h"
+#include "storage/manifest_cipher.h"
+#include "storage/repository_cipher.h"
 
 namespace sluice::storage {
 namespace {
@@ -19,50 +21,92 @@ std::span<const std::byte> bytes_of(const T& value) noexcept {
   return std::as_bytes(std::span(&value, 1));
 }
 
-std::uint64_t header_checksum(const ManifestHeader& header) noexcept {
-  return xxh3_64(bytes_of(header).first(offsetof(ManifestHeader, checksum)));
+/// What follows the clear part of a manifest and is encrypted with it.
+std::uint64_t hidden_bytes(const ManifestHeader& header) noexcept {
+  return header.meta_bytes + header.blob_count * sizeof(BlobRef) +
+         header.chunk_count * sizeof(ChunkRef) + header.label_bytes;
 }
 
-/// Reads a file from its start to its end and digests what it gives.
+/// Reads a file from its start to its end and digests what it gives. Once open_rest() was called,
+/// read() gives what the bytes there are encrypted from.
 class Cursor {
  public:
-  Cursor(Fd file, std::string object) : file_(std::move(file)), object_(std::move(object)) {}
+  Cursor(Fd file, std::string object, const RepositoryStamp& stamp)
+      : file_(std::move(file)), object_(std::move(object)), stamp_(stamp) {
+    if (stamp_.cipher != nullptr) clear_.emplace();
+  }
+  Cursor(const Cursor&) = delete;
+  Cursor& operator=(const Cursor&) = delete;
 
   Result<void> read(std::span<std::byte> into) {
-    if (auto ok = read_exactly(file_, into, offset_, object_); !ok) return ok;
-    digest_.update(into);
-    offset_ += into.size();
+    return opener_ ? opener_->read(into) : read_stored(into);
+  }
+  /// The clear part is read, the rest is encrypted.
+  Result<void> open_rest(const ManifestHeader& header) {
+    if (stamp_.cipher == nullptr) return refuse(Errc::key_needed, "what is encrypted in it");
+    const auto key = stamp_.cipher->manifest_key(
+        {.time_ms = header.backup_time_ms, .random = header.backup_random}, header.salt);
+    if (!key) return std::unexpected(key.error());
+    const Sha256::Digest clear = clear_->finish();
+    clear_.reset();
+    opener_.emplace(
+        *key, clear, hidden_bytes(header),
+        [this](std::span<std::byte> into) { return read_stored(into); }, object_);
     return {};
   }
+  /// The same, but what is encrypted is only skipped; of its first segment it is seen that the
+  /// clear part is authentic.
+  Result<void> skip_rest(const ManifestHeader& header) {
+    const std::uint64_t end = offset_ + sealed_part_bytes(hidden_bytes(header));
+    if (stamp_.cipher != nullptr) {
+      if (auto ok = open_rest(header); !ok) return ok;
+      if (auto ok = opener_->next_segment(); !ok) return ok;
+      opener_.reset();
+    }
+    return skip(end - offset_);
+  }
+  /// All that was encrypted is read.
+  void end_rest() { opener_.reset(); }
   /// Reads and digests `count` bytes that nobody wants.
   Result<void> skip(std::uint64_t count) {
     std::vector<std::byte> scratch(
         static_cast<std::size_t>(std::min<std::uint64_t>(count, std::uint64_t{1} << 20)));
     while (count > 0) {
       const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(count, scratch.size()));
-      if (auto ok = read(std::span(scratch).first(part)); !ok) return ok;
+      if (auto ok = read_stored(std::span(scratch).first(part)); !ok) return ok;
       count -= part;
     }
     return {};
   }
   [[nodiscard]] Result<std::uint64_t> file_bytes() const { return size_of(file_, object_); }
   [[nodiscard]] format::Digest digest() const noexcept { return digest_.digest(); }
-  [[nodiscard]] const std::string& object() const noexcept { return object_; }
+  [[nodiscard]] const RepositoryStamp& stamp() const noexcept { return stamp_; }
 
   [[nodiscard]] std::unexpected<Error> refuse(Errc code, std::string_view what) const {
     return std::unexpected(Error{.code = code, .detail = fmt::format("{}: {}", object_, what)});
   }
 
  private:
+  Result<void> read_stored(std::span<std::byte> into) {
+    if (auto ok = read_exactly(file_, into, offset_, object_); !ok) return ok;
+    digest_.update(into);
+    if (clear_) clear_->update(into);
+    offset_ += into.size();
+    return {};
+  }
+
   Fd file_;
   std::string object_;
+  const RepositoryStamp& stamp_;
   DigestStream digest_;
+  std::optional<Sha256> clear_;  // of what was read until open_rest(), if there is a key
+  std::optional<ManifestOpener> opener_;
   std::uint64_t offset_ = 0;
 };
 
 Result<void> check_header(const ManifestHeader& header, const Cursor& cursor) {
   if (header.magic != format::manifest_magic) return cursor.refuse(Errc::corrupt, "no manifest");
-  if (const auto found = header_checksum(header); found != header.checksum) {
+  if (const auto found = manifest_header_checksum(header); found != header.checksum) {
     return cursor.refuse(
         Errc::checksum_mismatch,
         fmt::format("header, expected {:016x}, found {:016x}", header.checksum, found));
@@ -71,11 +115,13 @@ Result<void> check_header(const ManifestHeader& header, const Cursor& cursor) {
     return cursor.refuse(Errc::unsupported_format,
                          fmt::format("format {}.{}", header.major, header.minor));
   }
-  if (header.minor < format::version_minor) {
+  if (header.minor < format::version_minor_oldest) {
     return cursor.refuse(Errc::unsupported_format, fmt::format("format {}.{}, of an older sluice",
                                                                header.major, header.minor));
   }
-  if (header.flags != 0)
+  if (cursor.stamp().encrypted && header.flags == 0)
+    return cursor.refuse(Errc::not_authentic, "not encrypted, in an encrypted repository");
+  if (header.flags != (cursor.stamp().encrypted ? format::flag_encrypted : 0))
     return cursor.refuse(Errc::unsupported_feature, fmt::format("flags {:#x}", header.flags));
   return {};
 }
@@ -96,10 +142,10 @@ Result<void> check_size(const ManifestHeader& header, std::uint64_t file_bytes,
                     header.meta_bytes, header.pack_count, header.blob_count, header.chunk_count,
                     header.label_bytes));
   }
-  const std::uint64_t expected = sizeof header + header.instance_bytes + header.meta_bytes +
+  const std::uint64_t rest = hidden_bytes(header);
+  const std::uint64_t expected = sizeof header + header.instance_bytes +
                                  std::uint64_t{header.pack_count} * sizeof(ManifestPack) +
-                                 header.blob_count * sizeof(BlobRef) +
-                                 header.chunk_count * sizeof(ChunkRef) + header.label_bytes +
+                                 (cursor.stamp().encrypted ? sealed_part_bytes(rest) : rest) +
                                  sizeof(format::Digest);
   if (file_bytes == expected) return {};
   return cursor.refuse(file_bytes < expected ? Errc::truncated : Errc::corrupt,
@@ -107,11 +153,10 @@ Result<void> check_size(const ManifestHeader& header, std::uint64_t file_bytes,
 }
 
 Result<void> check_identity(const ManifestHeader& header, std::string_view instance,
-                            const BackupKey& key, std::array<std::byte, 8> repository,
-                            const Cursor& cursor) {
+                            const BackupKey& key, const Cursor& cursor) {
   const BackupId id{.time_ms = header.backup_time_ms, .random = header.backup_random};
   if (!has_text(id)) return cursor.refuse(Errc::corrupt, "of no backup: its id is out of range");
-  if (to_string(id) == key.id && instance == key.instance && header.repository == repository)
+  if (to_string(id) == key.id && instance == key.instance && header.repository == cursor.stamp().id)
     return {};
   return cursor.refuse(Errc::corrupt, fmt::format("of backup {}/{} in repository {}...", instance,
                                                   to_string(id), to_hex(header.repository)));
@@ -145,10 +190,12 @@ Result<void> check_blob(const Backup& backup, std::size_t at, const Cursor& curs
   };
   if (blob.pack >= backup.packs.size()) return refuse(Errc::corrupt, "no such pack");
   if (blob.raw_bytes > format::chunk_raw_bytes_max ||
-      blob.stored_bytes > format::chunk_stored_bytes_max)
+      blob.stored_bytes > format::stored_bytes_max(blob.flags))
     return refuse(Errc::limit_exceeded, "blob size");
   if (const auto unknown = unknown_of_blob(blob.type, blob.codec, blob.flags))
     return refuse(Errc::unsupported_feature, *unknown);
+  if (((blob.flags & format::blob_flag_encrypted) != 0) != cursor.stamp().encrypted)
+    return refuse(Errc::corrupt, "encrypted, or not, unlike its repository");
   const std::uint64_t pack_bytes = backup.packs[blob.pack].file_bytes;
   const std::uint64_t blob_bytes = sizeof(format::BlobHeader) + blob.stored_bytes;
   if (blob.offset > pack_bytes || blob_bytes > pack_bytes - blob.offset)
@@ -219,18 +266,49 @@ Result<std::vector<T>> read_table(std::uint64_t count, Cursor& cursor) {
   return table;
 }
 
-/// Instance and metadata, then the packs.
-Result<void> read_front(const ManifestHeader& header, Cursor& cursor, std::string& instance,
-                        std::string& meta_json, std::vector<PackRef>& packs) {
-  instance.resize(header.instance_bytes);
-  meta_json.resize(header.meta_bytes);
-  for (std::string* text : {&instance, &meta_json}) {
-    if (auto ok = cursor.read(std::as_writable_bytes(std::span(*text))); !ok) return ok;
+Result<std::string> read_string(std::uint64_t bytes, Cursor& cursor) {
+  std::string text(bytes, '\0');
+  if (auto ok = cursor.read(std::as_writable_bytes(std::span(text))); !ok)
+    return std::unexpected(std::move(ok.error()));
+  return text;
+}
+
+/// Which backup it is of, and its packs: what is clear in any manifest.
+struct Front {
+  std::string instance;
+  std::string meta_json;
+  std::vector<PackRef> packs;
+};
+
+/// Up to the packs. What is encrypted after them is opened or, for who wants the packs only,
+/// skipped.
+Result<Front> read_front(const ManifestHeader& header, bool only_packs, Cursor& cursor) {
+  const bool encrypted = cursor.stamp().encrypted;
+  Front front;
+  auto instance = read_string(header.instance_bytes, cursor);
+  if (!instance) return std::unexpected(std::move(instance.error()));
+  front.instance = *std::move(instance);
+  const auto read_meta = [&]() -> Result<void> {
+    auto meta = read_string(header.meta_bytes, cursor);
+    if (!meta) return std::unexpected(std::move(meta.error()));
+    front.meta_json = *std::move(meta);
+    return {};
+  };
+  Result<void> ok;
+  if (!encrypted) ok = read_meta();
+  if (!ok) return std::unexpected(std::move(ok.error()));
+  auto packs = read_packs(header.pack_count, cursor);
+  if (!packs) return std::unexpected(std::move(packs.error()));
+  front.packs = *std::move(packs);
+  if (only_packs)
+    ok = encrypted ? cursor.skip_rest(header)
+                   : cursor.skip(hidden_bytes(header) - header.meta_bytes);
+  if (encrypted && !only_packs) {
+    ok = cursor.open_rest(header);
+    if (ok) ok = read_meta();
   }
-  auto read = read_packs(header.pack_count, cursor);
-  if (!read) return std::unexpected(std::move(read.error()));
-  packs = *std::move(read);
-  return {};
+  if (!ok) return std::unexpected(std::move(ok.error()));
+  return front;
 }
 
 /// The digest at the end, which must be that of all before.
@@ -250,9 +328,11 @@ Result<Backup> read_body(const ManifestHeader& header, Cursor& cursor) {
   backup.raw_bytes = header.raw_bytes;
   backup.stored_bytes = header.stored_bytes;
   backup.new_bytes = header.new_bytes;
-  if (auto ok = read_front(header, cursor, backup.key.instance, backup.meta_json, backup.packs);
-      !ok)
-    return std::unexpected(std::move(ok.error()));
+  auto front = read_front(header, false, cursor);
+  if (!front) return std::unexpected(std::move(front.error()));
+  backup.key.instance = std::move(front->instance);
+  backup.meta_json = std::move(front->meta_json);
+  backup.packs = std::move(front->packs);
   auto blobs = read_table<BlobRef>(header.blob_count, cursor);
   if (!blobs) return std::unexpected(std::move(blobs.error()));
   backup.blobs = *std::move(blobs);
@@ -261,6 +341,7 @@ Result<Backup> read_body(const ManifestHeader& header, Cursor& cursor) {
   backup.chunks = *std::move(chunks);
   auto labels = read_table<std::byte>(header.label_bytes, cursor);
   if (!labels) return std::unexpected(std::move(labels.error()));
+  cursor.end_rest();
   const auto digest = read_digest(cursor);
   if (!digest) return std::unexpected(digest.error());
   backup.manifest_digest = *digest;
@@ -269,34 +350,6 @@ Result<Backup> read_body(const ManifestHeader& header, Cursor& cursor) {
     return std::unexpected(std::move(ok.error()));
   backup.labels.assign(*std::move(labels), std::move(label_ends));
   return backup;
-}
-
-ManifestHeader header_of(const Backup& backup, std::array<std::byte, 8> repository) {
-  const BackupId id = parse_backup_id(backup.key.id).value_or(BackupId{});
-  const BackupId parent = backup.parent.value_or(BackupId{});
-  ManifestHeader header;
-  header.instance_bytes = static_cast<std::uint16_t>(backup.key.instance.size());
-  header.repository = repository;
-  header.backup_time_ms = id.time_ms;
-  header.backup_random = id.random;
-  header.pack_count = static_cast<std::uint32_t>(backup.packs.size());
-  header.blob_count = backup.blobs.size();
-  header.chunk_count = backup.chunks.size();
-  header.meta_bytes = backup.meta_json.size();
-  header.label_bytes = backup.labels.bytes().size();
-  header.raw_bytes = backup.raw_bytes;
-  header.stored_bytes = backup.stored_bytes;
-  header.new_bytes = backup.new_bytes;
-  header.parent_time_ms = parent.time_ms;
-  header.parent_random = parent.random;
-  header.checksum = header_checksum(header);
-  return header;
-}
-
-Result<Cursor> open_cursor(const Directory& directory, const std::string& name) {
-  auto file = open_for_reading(directory, name);
-  if (!file) return std::unexpected(std::move(file.error()));
-  return Cursor(*std::move(file), directory.path_of(name));
 }
 
 Result<ManifestHeader> read_header(Cursor& cursor) {
@@ -311,19 +364,6 @@ Result<ManifestHeader> read_header(Cursor& cursor) {
   return header;
 }
 
-std::vector<ManifestPack> pack_table(const Backup& backup) {
-  std::vector<ManifestPack> packs;
-  packs.reserve(backup.packs.size());
-  for (const PackRef& pack : backup.packs) {
-    packs.push_back({.backup_time_ms = pack.id.backup.time_ms,
-                     .backup_random = pack.id.backup.random,
-                     .sequence = pack.id.sequence,
-                     .file_bytes = pack.file_bytes,
-                     .digest = pack.digest});
-  }
-  return packs;
-}
-
 }  // namespace
 
 const char* wrong_in_chain(std::uint8_t blob_type, std::uint8_t blob_flags, std::uint8_t type,
@@ -335,59 +375,67 @@ const char* wrong_in_chain(std::uint8_t blob_type, std::uint8_t blob_flags, std:
   return nullptr;
 }
 
-Result<format::Digest> write_manifest(const Backup& backup, std::array<std::byte, 8> repository,
-                                      const ByteSink& sink) {
-  const std::vector<ManifestPack> packs = pack_table(backup);
-  const ManifestHeader header = header_of(backup, repository);
-  DigestStream digest;
-  for (const std::span<const std::byte> part :
-       {bytes_of(header), std::as_bytes(std::span(backup.key.instance)),
-        std::as_bytes(std::span(backup.meta_json)), std::as_bytes(std::span(packs)),
-        std::as_bytes(std::span(backup.blobs)), std::as_bytes(std::span(backup.chunks)),
-        backup.labels.bytes()}) {
-    digest.update(part);
-    if (auto ok = sink(part); !ok) return std::unexpected(std::move(ok.error()));
-  }
-  const format::Digest whole = digest.digest();
-  if (auto ok = sink(whole); !ok) return std::unexpected(std::move(ok.error()));
-  return whole;
+namespace {
+
+/// Opens a manifest and reads it by `read`, which is given cursor and header.
+template <class Read>
+auto read_with(const Directory& directory, const std::string& name, const RepositoryStamp& stamp,
+               Read read) -> decltype(read(std::declval<Cursor&>(), ManifestHeader())) {
+  auto file = open_for_reading(directory, name);
+  if (!file) return std::unexpected(std::move(file.error()));
+  Cursor cursor(*std::move(file), directory.path_of(name), stamp);
+  const auto header = read_header(cursor);
+  if (!header) return std::unexpected(header.error());
+  return read(cursor, *header);
 }
 
+/// What is not authentic may only be damaged: then its digest is wrong too, and says so.
+Error damage_or(Error error, const Directory& directory, const std::string& name,
+                const RepositoryStamp& stamp) {
+  if (error.code != Errc::not_authentic) return error;
+  RepositoryStamp without_key = stamp;
+  without_key.cipher = nullptr;
+  const auto whole =
+      read_with(directory, name, without_key, [](Cursor& cursor, const ManifestHeader& header) {
+        auto front = read_front(header, true, cursor);
+        if (!front) return Result<format::Digest>(std::unexpect, front.error());
+        return read_digest(cursor);
+      });
+  return whole ? error : whole.error();
+}
+
+}  // namespace
+
 Result<Backup> read_manifest(const Directory& directory, const std::string& name,
-                             const BackupKey& key, std::array<std::byte, 8> repository) {
-  auto cursor = open_cursor(directory, name);
-  if (!cursor) return std::unexpected(std::move(cursor.error()));
-  const auto header = read_header(*cursor);
-  if (!header) return std::unexpected(header.error());
-  auto backup = read_body(*header, *cursor);
-  if (!backup) return backup;
-  if (auto ok = check_identity(*header, backup->key.instance, key, repository, *cursor); !ok)
-    return std::unexpected(std::move(ok.error()));
+                             const BackupKey& key, const RepositoryStamp& stamp) {
+  auto backup = read_with(directory, name, stamp,
+                          [&](Cursor& cursor, const ManifestHeader& header) -> Result<Backup> {
+                            auto read = read_body(header, cursor);
+                            if (!read) return read;
+                            auto ok = check_identity(header, read->key.instance, key, cursor);
+                            if (!ok) return std::unexpected(std::move(ok.error()));
+                            return read;
+                          });
+  if (!backup) return std::unexpected(damage_or(backup.error(), directory, name, stamp));
   backup->key = key;
   return backup;
 }
 
 Result<ManifestPacks> read_manifest_packs(const Directory& directory, const std::string& name,
-                                          const BackupKey& key,
-                                          std::array<std::byte, 8> repository) {
-  auto cursor = open_cursor(directory, name);
-  if (!cursor) return std::unexpected(std::move(cursor.error()));
-  const auto header = read_header(*cursor);
-  if (!header) return std::unexpected(header.error());
-  ManifestPacks manifest;
-  std::string instance;
-  std::string meta_json;
-  if (auto ok = read_front(*header, *cursor, instance, meta_json, manifest.packs); !ok)
-    return std::unexpected(std::move(ok.error()));
-  if (auto ok = check_identity(*header, instance, key, repository, *cursor); !ok)
-    return std::unexpected(std::move(ok.error()));
-  const std::uint64_t tables = header->blob_count * sizeof(BlobRef) +
-                               header->chunk_count * sizeof(ChunkRef) + header->label_bytes;
-  if (auto ok = cursor->skip(tables); !ok) return std::unexpected(std::move(ok.error()));
-  const auto digest = read_digest(*cursor);
-  if (!digest) return std::unexpected(digest.error());
-  manifest.manifest_digest = *digest;
-  return manifest;
+                                          const BackupKey& key, const RepositoryStamp& stamp) {
+  auto packs = read_with(
+      directory, name, stamp,
+      [&](Cursor& cursor, const ManifestHeader& header) -> Result<ManifestPacks> {
+        auto front = read_front(header, true, cursor);
+        if (!front) return std::unexpected(std::move(front.error()));
+        const auto digest = read_digest(cursor);
+        if (!digest) return std::unexpected(digest.error());
+        if (auto ok = check_identity(header, front->instance, key, cursor); !ok)
+          return std::unexpected(std::move(ok.error()));
+        return ManifestPacks{.packs = std::move(front->packs), .manifest_digest = *digest};
+      });
+  if (!packs) return std::unexpected(damage_or(packs.error(), directory, name, stamp));
+  return packs;
 }
 
 }  // namespace sluice::storage

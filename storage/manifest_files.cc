@@ -13,13 +13,14 @@ namespace {
 
 /// A manifest file, written but for its finish.
 Result<std::unique_ptr<BlockFile>> begin_manifest(IoQueue& queue, const Layout& layout,
-                                                  Backup& backup, std::string name) {
+                                                  Backup& backup, std::string name,
+                                                  const format::ManifestSalt& salt) {
   auto directory = layout.backup(backup.key);
   if (!directory) return std::unexpected(std::move(directory.error()));
   auto file = BlockFile::create(queue, *std::move(directory), std::move(name));
   if (!file) return file;
   const auto sink = [&file](std::span<const std::byte> part) { return (*file)->append(part); };
-  const auto digest = write_manifest(backup, layout.id_prefix(), sink);
+  const auto digest = write_manifest(backup, layout.stamp(), salt, sink);
   if (!digest) {
     (*file)->abandon();
     return std::unexpected(digest.error());
@@ -32,10 +33,14 @@ Result<std::unique_ptr<BlockFile>> begin_manifest(IoQueue& queue, const Layout& 
 
 Result<std::uint32_t> write_manifest_files(IoQueue& queue, const Layout& layout, Backup& backup,
                                            std::uint32_t number) {
+  format::ManifestSalt salt{};  // one for both: they are the same bytes
+  if (layout.stamp().encrypted) {
+    if (auto ok = fill_random(salt); !ok) return std::unexpected(std::move(ok.error()));
+  }
   ManifestNames names = manifest_names(number);
-  auto manifest = begin_manifest(queue, layout, backup, std::move(names.manifest));
+  auto manifest = begin_manifest(queue, layout, backup, std::move(names.manifest), salt);
   if (!manifest) return std::unexpected(std::move(manifest.error()));
-  auto copy = begin_manifest(queue, layout, backup, std::move(names.copy));
+  auto copy = begin_manifest(queue, layout, backup, std::move(names.copy), salt);
   if (!copy) {
     (*manifest)->abandon();
     return std::unexpected(std::move(copy.error()));

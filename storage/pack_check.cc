@@ -13,9 +13,9 @@ namespace sluice::storage {
 namespace {
 
 constexpr std::size_t digest_bytes = sizeof(format::Digest);
-constexpr std::uint64_t footer_bytes_max = sizeof(format::FooterHeader) +
-                                           format::pack_blobs_max * sizeof(format::FooterEntry) +
-                                           format::footer_checksum_bytes;
+constexpr std::uint64_t footer_bytes_max =
+    sizeof(format::FooterHeader) + format::pack_blobs_max * sizeof(format::FooterEntry) +
+    sizeof(format::FooterSeal) + format::footer_checksum_bytes;
 
 std::unexpected<Error> refuse(Errc code, std::string_view where, std::string_view what) {
   return std::unexpected(Error{.code = code, .detail = fmt::format("{}: {}", where, what)});
@@ -38,7 +38,7 @@ PackCheck::PackCheck(PackCheckTools& tools, const Layout& layout, const Backup& 
                      std::uint32_t pack, std::span<const std::uint32_t> expected,
                      const OnProblem& on_problem)
     : tools_(tools),
-      layout_(layout),
+      stamp_(layout.stamp()),
       backup_(backup),
       pack_(backup.packs[pack]),
       expected_(expected),
@@ -83,6 +83,7 @@ bool PackCheck::run(const GoOn& go_on) {
   if (!check_size()) return true;
   read_footer();
   check_header();
+  find_key();
   while (const auto spot = next_spot()) {
     if (!go_on(position_)) return false;
     check_blob(*spot);
@@ -119,14 +120,27 @@ void PackCheck::check_header() {
     report(Errc::checksum_mismatch, "pack header");
   } else if (header.major != format::version_major) {
     report(Errc::unsupported_format, fmt::format("format {}.{}", header.major, header.minor));
-  } else if (header.flags != 0) {
+  } else if ((header.flags & ~std::uint32_t{format::flag_encrypted}) != 0) {
     report(Errc::unsupported_feature, fmt::format("pack flags {:#x}", header.flags));
   } else {
-    auto expected = make_pack_header(pack_.id, layout_.id_prefix());
+    auto expected =
+        make_pack_header(pack_.id, stamp_, stamp_.encrypted ? header.salt : format::PackSalt{});
     expected.minor = header.minor;
     if (header.checksum != checksum_of(expected))
       report(Errc::corrupt, "pack header: of another pack or repository");
+    else if (seal_ && seal_->salt != header.salt)
+      report(Errc::not_authentic, "salt in header and footer");
   }
+}
+
+/// What opens the blobs, where that is needed.
+void PackCheck::find_key() {
+  if (stamp_.cipher == nullptr || !tools_.identifier) return;
+  auto key = read_pack_key(file_->fd, file_->object, pack_, stamp_);
+  if (!key) return report(std::move(key.error()));
+  if (seal_ && seal_->commitment != key->commitment())
+    report(Errc::not_authentic, "what the footer says of the key");
+  key_ = *std::move(key);
 }
 
 void PackCheck::read_footer() {
@@ -152,7 +166,8 @@ Result<std::vector<format::FooterEntry>> PackCheck::read_entries() {
       trailer_.footer_offset < sizeof(format::PackHeader) ||
       trailer_.footer_offset > trailer_offset ||
       trailer_.footer_bytes != trailer_offset - trailer_.footer_offset ||
-      trailer_.footer_bytes < sizeof header + format::footer_checksum_bytes)
+      trailer_.footer_bytes < sizeof header + format::footer_checksum_bytes +
+                                  (stamp_.encrypted ? sizeof(format::FooterSeal) : 0))
     return refuse(Errc::corrupt, object, "trailer: does not point at the footer");
   std::vector<std::byte> footer(trailer_.footer_bytes);
   if (auto ok = read_exactly(file_->fd, footer, trailer_.footer_offset, object); !ok)
@@ -165,7 +180,8 @@ Result<std::vector<format::FooterEntry>> PackCheck::read_entries() {
   if (header.magic != format::footer_magic)
     return refuse(Errc::corrupt, object, "footer: not a footer");
   if (xxh3_64(covered) != checksum) return refuse(Errc::checksum_mismatch, object, "footer");
-  const auto bytes = covered.subspan(sizeof header);
+  const std::size_t seal_bytes = stamp_.encrypted ? sizeof(format::FooterSeal) : 0;
+  const auto bytes = covered.subspan(sizeof header, covered.size() - sizeof header - seal_bytes);
   if (bytes.size() != header.count * sizeof(format::FooterEntry)) {
     return refuse(Errc::corrupt, object,
                   fmt::format("footer: {} entries do not fill it", header.count));
@@ -174,12 +190,16 @@ Result<std::vector<format::FooterEntry>> PackCheck::read_entries() {
   if (!bytes.empty()) std::memcpy(entries.data(), bytes.data(), bytes.size());
   std::uint64_t offset = sizeof(format::PackHeader);
   for (const format::FooterEntry& entry : entries) {
-    if (entry.offset != offset || entry.stored_bytes > format::chunk_stored_bytes_max)
+    if (entry.offset != offset || entry.stored_bytes > format::stored_bytes_max(entry.flags))
       return refuse(Errc::corrupt, object, "footer: does not describe the blobs of this pack");
     offset += blob_bytes(entry.stored_bytes);
   }
   if (offset != trailer_.footer_offset)
     return refuse(Errc::corrupt, object, "footer: does not describe the blobs of this pack");
+  if (seal_bytes > 0) {
+    seal_.emplace();
+    std::memcpy(&*seal_, covered.last(seal_bytes).data(), seal_bytes);
+  }
   return entries;
 }
 
@@ -226,8 +246,11 @@ std::span<const std::uint32_t> PackCheck::wanted_at(std::uint64_t offset) {
 }
 
 std::string PackCheck::where(std::uint64_t offset, std::span<const std::uint32_t> wanted) const {
-  if (wanted.empty())
-    return fmt::format("{}: blob at byte {}, of another backup", file_->object, offset);
+  if (wanted.empty()) {
+    const bool unknown = stamp_.encrypted && stamp_.cipher == nullptr;
+    return fmt::format("{}: blob at byte {}{}", file_->object, offset,
+                       unknown ? "" : ", of another backup");
+  }
   const std::uint32_t chunk = chunk_of_blob(backup_, wanted[0]);
   const ChunkRef& ref = backup_.chunks[chunk];
   return place_of(file_->object, chunk, ref, wanted[0] - ref.first_blob, backup_.blobs[wanted[0]]);
@@ -279,29 +302,25 @@ Result<void> PackCheck::check_bytes(const Spot& spot, std::span<const std::byte>
         first_half(header.identity) != chunk.identity)
       return refuse(Errc::corrupt, where, "the chunk here is not the one that the manifest names");
   }
+  if (((header.flags & format::blob_flag_encrypted) != 0) != stamp_.encrypted)
+    return refuse(Errc::not_authentic, where, "encrypted, or not, unlike its repository");
   // What only belongs to a chain is proven by what the chain makes.
   if (!tools_.identifier || whole_chunks == 0) return {};
+  if (stamp_.encrypted && !key_)
+    return refuse(Errc::not_authentic, where, "the key of its pack is not known");
   raw_bytes_ += whole_chunks * header.raw_bytes;
-  return check_identity(header, stored, where);
+  return check_identity(header, stored, spot.offset, where);
 }
 
 Result<void> PackCheck::check_identity(const format::BlobHeader& header,
-                                       std::span<const std::byte> stored, std::string_view where) {
-  std::span<const std::byte> raw = stored;
-  const auto codec = static_cast<format::Codec>(header.codec);
-  if (codec != format::Codec::none) {
-    const auto into = tools_.scratch.bytes().first(header.raw_bytes);
-    if (!tools_.decoder.decodes_to(codec, stored, into))
-      return refuse(Errc::corrupt, where,
-                    fmt::format("does not decode to {} bytes", header.raw_bytes));
-    raw = into;
-  } else if (header.raw_bytes != stored.size()) {
-    return refuse(
-        Errc::corrupt, where,
-        fmt::format("{} stored bytes are not the {} raw bytes", stored.size(), header.raw_bytes));
-  }
+                                       std::span<const std::byte> stored, std::uint64_t offset,
+                                       std::string_view where) {
+  const auto raw =
+      tools_.decoder.decode_checked(header, stored, tools_.scratch.bytes(), where,
+                                    {.key = key_ ? &*key_ : nullptr, .offset = offset});
+  if (!raw) return std::unexpected(raw.error());
   const auto type = static_cast<format::BlobType>(header.type);
-  if (tools_.identifier->identify(type, raw) == header.identity) return {};
+  if (tools_.identifier->identify(type, *raw) == header.identity) return {};
   return refuse(Errc::checksum_mismatch, where, "identity");
 }
 

@@ -18,6 +18,7 @@
 #include "storage/identity.h"
 #include "storage/io_queue.h"
 #include "storage/layout.h"
+#include "storage/pack_key.h"
 #include "storage/read_ahead.h"
 
 namespace sluice::storage {
@@ -33,7 +34,8 @@ struct PackCheckTools {
 
 /// Checks one pack, front to back, in one pass over its bytes: header, every blob whosever it is,
 /// footer, trailer, digest. A blob is found by the footer, or where that is bad by the headers of
-/// the blobs and by what the backup says.
+/// the blobs and by what the backup says. Without the key of an encrypted repository, identities
+/// are left out.
 class PackCheck {
  public:
   /// `blobs` are positions in Backup::blobs of those that are lost by the problem, `offset` where
@@ -76,15 +78,16 @@ class PackCheck {
   void check_blob(const Spot& spot);
   Result<void> check_bytes(const Spot& spot, std::span<const std::byte> blob,
                            std::span<const std::uint32_t> wanted, std::string_view where);
+  void find_key();
   Result<void> check_identity(const format::BlobHeader& header, std::span<const std::byte> stored,
-                              std::string_view where);
+                              std::uint64_t offset, std::string_view where);
   std::span<const std::uint32_t> wanted_at(std::uint64_t offset);
   [[nodiscard]] std::string where(std::uint64_t offset,
                                   std::span<const std::uint32_t> wanted) const;
   void check_tail();
 
   PackCheckTools& tools_;
-  const Layout& layout_;
+  RepositoryStamp stamp_;
   const Backup& backup_;
   const PackRef& pack_;
   std::span<const std::uint32_t> expected_;
@@ -98,7 +101,9 @@ class PackCheck {
   std::size_t next_expected_ = 0;
   std::optional<std::vector<format::FooterEntry>> entries_;
   std::size_t next_entry_ = 0;
+  std::optional<format::FooterSeal> seal_;  // as the footer says
   std::optional<Error> footer_problem_;
+  std::optional<PackKey> key_;
   format::PackTrailer trailer_;
   bool planned_ = false;
   DigestStream digest_;

@@ -37,6 +37,18 @@ std::shared_ptr<const ReadFile> OpenPacks::get(std::uint32_t pack) {
   return files_.front().second;
 }
 
+Result<const PackKey*> OpenPacks::key(std::uint32_t pack) {
+  if (const auto known = keys_.find(pack); known != keys_.end()) return &known->second;
+  const auto cipher = layout_.need_cipher();
+  if (!cipher) return std::unexpected(cipher.error());
+  if (*cipher == nullptr) return nullptr;
+  const auto file = get(pack);
+  if (file->error) return std::unexpected(*file->error);
+  auto key = read_pack_key(file->fd, file->object, backup_.packs[pack], layout_.stamp());
+  if (!key) return std::unexpected(std::move(key.error()));
+  return &keys_.emplace(pack, *std::move(key)).first->second;
+}
+
 std::string place_of(std::string_view object, std::uint32_t ordinal, const ChunkRef& chunk,
                      std::size_t link, const BlobRef& blob) {
   if (chunk.blob_count <= 1)
@@ -47,7 +59,7 @@ std::string place_of(std::string_view object, std::uint32_t ordinal, const Chunk
 
 Result<OpenedBlob> open_blob(std::span<const std::byte> blob, const BlobRef& ref,
                              BlobDecoder& decoder, std::span<std::byte> scratch,
-                             std::string_view where) {
+                             std::string_view where, const PackKey* key) {
   format::BlobHeader header;
   std::memcpy(&header, blob.data(), sizeof header);
   if (auto ok = check_blob_header(header, where); !ok)
@@ -61,7 +73,8 @@ Result<OpenedBlob> open_blob(std::span<const std::byte> blob, const BlobRef& ref
                               "manifest says",
                               where, header.stored_bytes, header.raw_bytes)});
   }
-  const auto raw = decoder.decode(header, blob.subspan(sizeof header), scratch, where);
+  const auto raw = decoder.decode(header, blob.subspan(sizeof header), scratch, where,
+                                  {.key = key, .offset = ref.offset});
   if (!raw) return std::unexpected(raw.error());
   return OpenedBlob{.header = header, .raw = *raw};
 }

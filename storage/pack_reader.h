@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,6 +14,7 @@
 #include "storage/chunk_codec.h"
 #include "storage/error.h"
 #include "storage/layout.h"
+#include "storage/pack_key.h"
 #include "storage/read_ahead.h"
 
 namespace sluice::storage {
@@ -28,6 +30,9 @@ class OpenPacks {
 
   /// As open_pack(). Whoever holds the result keeps it open.
   [[nodiscard]] std::shared_ptr<const ReadFile> get(std::uint32_t pack);
+  /// What opens the blobs of a pack, read from it once; null where nothing is encrypted. Valid as
+  /// long as this. Errors: as read_pack_key(); key_needed.
+  [[nodiscard]] Result<const PackKey*> key(std::uint32_t pack);
 
  private:
   static constexpr std::size_t open_max = 16;
@@ -35,6 +40,7 @@ class OpenPacks {
   const Layout& layout_;
   const Backup& backup_;
   std::list<std::pair<std::uint32_t, std::shared_ptr<const ReadFile>>> files_;  // newest first
+  std::map<std::uint32_t, PackKey> keys_;
 };
 
 /// "<object>: chunk <ordinal> at byte <offset>", which opens the detail of a chunk's error; where
@@ -56,9 +62,10 @@ struct OpenedBlob {
 };
 
 /// Checks `blob` (header and stored bytes) against what the manifest says and gives the raw bytes,
-/// which lie in `blob` or in `scratch` (at least ref.raw_bytes). `where` opens the detail.
+/// which lie in `blob` or in `scratch` (at least ref.raw_bytes). `where` opens the detail. `key` is
+/// that of its pack, null where nothing is encrypted.
 [[nodiscard]] Result<OpenedBlob> open_blob(std::span<const std::byte> blob, const BlobRef& ref,
                                            BlobDecoder& decoder, std::span<std::byte> scratch,
-                                           std::string_view where);
+                                           std::string_view where, const PackKey* key = nullptr);
 
 }  // namespace sluice::storage

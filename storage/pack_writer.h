@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,20 +13,32 @@
 #include "storage/checksum.h"
 #include "storage/chunk_codec.h"
 #include "storage/error.h"
+#include "storage/pack_key.h"
+#include "storage/repository_stamp.h"
 
 namespace sluice::storage {
 
-/// Writes one pack: header, blobs, footer, trailer.
-/// Memory: 64 bytes a blob for the footer. Errors, durability, threads: as BlockFile.
+/// Writes one pack: header, blobs, footer, trailer. In an encrypted repository each pack has a key
+/// of its own, and each blob is encrypted on its way.
+/// Memory: 64 bytes a blob for the footer; 4 MiB to encrypt. Errors, durability, threads: as
+/// BlockFile.
 class PackWriter {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<PackWriter>> create(
-      IoQueue& queue, Directory shard, const PackId& id, std::array<std::byte, 8> repository);
-  PackWriter(std::unique_ptr<BlockFile> file, const PackId& id) noexcept;
+  [[nodiscard]] static Result<std::unique_ptr<PackWriter>> create(IoQueue& queue, Directory shard,
+                                                                  const PackId& id,
+                                                                  const RepositoryStamp& stamp);
+  /// The same with a salt that is given: for tests of the bytes.
+  [[nodiscard]] static Result<std::unique_ptr<PackWriter>> create(IoQueue& queue, Directory shard,
+                                                                  const PackId& id,
+                                                                  const RepositoryStamp& stamp,
+                                                                  const format::PackSalt& salt);
+  PackWriter(std::unique_ptr<BlockFile> file, const PackId& id,
+             std::optional<PackKey> key) noexcept;
 
-  /// Returns the offset of the blob's header, which must be complete.
-  [[nodiscard]] Result<std::uint64_t> append(const format::BlobHeader& header,
-                                             std::span<const std::byte> stored);
+  /// Puts a blob at the end, encrypted where that is due, and completes its header. Says where it
+  /// lies.
+  [[nodiscard]] Result<BlobPlace> append(format::BlobHeader header,
+                                         std::span<const std::byte> stored);
   /// Whether a blob of `stored_bytes` still belongs in this pack. An empty pack takes any.
   [[nodiscard]] bool has_room_for(std::size_t stored_bytes) const noexcept;
 
@@ -42,20 +55,24 @@ class PackWriter {
 
  private:
   Result<void> put(std::span<const std::byte> bytes);
+  std::span<const std::byte> encrypt(format::BlobHeader& header, std::span<const std::byte> plain);
 
   std::unique_ptr<BlockFile> file_;
   PackId id_;
+  std::optional<PackKey> key_;
+  std::vector<std::byte> sealed_;
   DigestStream digest_;
   std::vector<format::FooterEntry> entries_;
   PackRef ref_;
 };
 
-[[nodiscard]] format::PackHeader make_pack_header(const PackId& id,
-                                                  std::array<std::byte, 8> repository) noexcept;
+[[nodiscard]] format::PackHeader make_pack_header(const PackId& id, const RepositoryStamp& stamp,
+                                                  const format::PackSalt& salt = {}) noexcept;
 [[nodiscard]] std::uint64_t checksum_of(const format::PackHeader& header) noexcept;
-/// XXH3-64 of the footer's header and entries.
+/// XXH3-64 of the footer before its checksum. `seal` is empty where nothing is encrypted.
 [[nodiscard]] std::uint64_t checksum_of(const format::FooterHeader& header,
-                                        std::span<const format::FooterEntry> entries);
+                                        std::span<const format::FooterEntry> entries,
+                                        std::span<const std::byte> seal = {});
 [[nodiscard]] format::FooterEntry footer_entry(const format::BlobHeader& header,
                                                std::uint64_t offset) noexcept;
 

@@ -32,7 +32,7 @@ Result<bool> may_be_shared(const Layout& layout, const BackupKey& key) {
   const auto text = read_text(*directory, std::string(name::removed_head), format::text_bytes_max);
   if (!text && text.error().code == Errc::not_found) return false;
   if (!text) return true;
-  const auto head = parse_head(*text, directory->path_of(name::removed_head));
+  const auto head = parse_head(*text, directory->path_of(name::removed_head), nullptr);
   return !head || head->state == HeadState::committed || head->state == HeadState::packs;
 }
 

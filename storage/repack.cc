@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "storage/lease.h"
 #include "storage/manifest_files.h"
 #include "storage/needed_packs.h"
+#include "storage/pack_key.h"
 #include "storage/pack_reader.h"
 #include "storage/removal.h"
 #include "storage/repack_plan.h"
@@ -71,16 +73,42 @@ Result<EncodedBlob> read_blob(const ReadFile& file, const BlobRef& ref,
   return blob;
 }
 
+/// As it was before it was encrypted, for its new pack has another key.
+Result<void> decrypt(EncodedBlob& blob, const BlobRef& ref, const PackKey& key,
+                     std::string_view object, std::vector<std::byte>& plain) {
+  plain.resize(blob.stored.size() - format::tag_bytes);
+  if (!key.open(blob.header, ref.offset, blob.stored, plain)) {
+    return std::unexpected(
+        Error{.code = Errc::not_authentic,
+              .detail = fmt::format("{}: blob at byte {}", object, ref.offset)});
+  }
+  blob.stored = plain;
+  blob.header.flags &= static_cast<std::uint8_t>(~format::blob_flag_encrypted);
+  blob.header.stored_bytes -= format::tag_bytes;
+  blob.header.checksum = xxh3_64(blob.stored);
+  return {};
+}
+
 Result<void> copy_pack(const Layout& layout, const ThinPack& pack, BackupWriter& writer,
                        Moves& moves, const std::stop_token& stop) {
   const auto file = open_pack(layout, pack.ref);
   if (file->error) return std::unexpected(*file->error);
+  std::optional<PackKey> key;
+  if (layout.stamp().encrypted) {
+    auto read = read_pack_key(file->fd, file->object, pack.ref, layout.stamp());
+    if (!read) return std::unexpected(std::move(read.error()));
+    key = *std::move(read);
+  }
   std::vector<std::byte> buffer;
+  std::vector<std::byte> plain;
   for (const auto& [offset, ref] : pack.live) {
     if (stop.stop_requested())
       return std::unexpected(system_error(ECANCELED, "repack", file->object));
-    const auto blob = read_blob(*file, ref, buffer);
-    if (!blob) return std::unexpected(blob.error());
+    auto blob = read_blob(*file, ref, buffer);
+    if (!blob) return std::unexpected(std::move(blob.error()));
+    if (key) {
+      if (auto ok = decrypt(*blob, ref, *key, file->object, plain); !ok) return ok;
+    }
     const auto place = writer.put(*blob);
     if (!place) return std::unexpected(place.error());
     moves.add(pack.ref.id, offset, *place);

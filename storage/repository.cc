@@ -14,9 +14,9 @@
 #include "storage/layout.h"
 #include "storage/needed_packs.h"
 #include "storage/pin.h"
+#include "storage/private_text.h"
 #include "storage/removal.h"
 #include "storage/repack.h"
-#include "storage/sealed_text.h"
 #include "storage/trash.h"
 
 namespace sluice::storage {
@@ -114,7 +114,12 @@ Result<std::vector<BackupKey>> keys_with_prefix(const Layout& layout, std::strin
 
 Result<std::unique_ptr<Repository>> Repository::open(const std::filesystem::path& path,
                                                      OpenOptions options) {
-  auto layout = Layout::open(path.string(), options.create_if_missing, options.on_step);
+  auto layout = Layout::open(path.string(), {.create_if_missing = options.create_if_missing,
+                                             .must_create = options.must_create,
+                                             .first_key = options.first_key,
+                                             .key = options.key,
+                                             .keyless = options.keyless,
+                                             .at_step = options.on_step});
   if (!layout) return std::unexpected(std::move(layout.error()));
   if (auto ok = layout->allows(Operation::read); !ok) return std::unexpected(std::move(ok.error()));
   if (const auto hint = read_io_hint(layout->root())) options.io.direct_is_faster = hint->direct;
@@ -133,6 +138,7 @@ const std::optional<Error>& Repository::mark_damage() const noexcept {
   return layout_->mark_damage();
 }
 std::string Repository::pack_name(const PackId& id) { return Layout::pack_name(id); }
+bool Repository::is_locked() const noexcept { return layout_->is_locked(); }
 const RepositoryKeys& Repository::keys() const noexcept { return layout_->keys(); }
 
 Result<std::unique_ptr<BackupWriter>> Repository::begin_backup(std::string_view instance,
@@ -186,8 +192,11 @@ Result<Backup> Repository::open_backup(const BackupKey& key) const {
   auto backup = read_backup(*layout_, key);
   if (!backup) return std::unexpected(std::move(backup.error()));
   if (*backup) return **std::move(backup);
-  return std::unexpected(
-      Error{.code = Errc::not_found, .detail = fmt::format("backup {}/{}", key.instance, key.id)});
+  Error error{.code = Errc::not_found, .detail = fmt::format("backup {}/{}", key.instance, key.id)};
+  const auto head = layout_->head(key);
+  if (head && *head && (*head)->state == HeadState::running)
+    error.detail += ", whose HEAD says that it is not committed,";
+  return std::unexpected(std::move(error));
 }
 
 Result<CheckStats> Repository::check_backup(const Backup& backup,
@@ -202,18 +211,20 @@ Result<std::optional<std::string>> Repository::checked(const BackupKey& key) con
   const auto directory = layout_->backup(key);
   if (!directory) return std::unexpected(directory.error());
   const std::string file(name::checked);
-  const auto sealed = read_text(*directory, file, format::text_bytes_max);
+  const auto sealed = read_text(*directory, file, private_bytes_max(*layout_));
   if (!sealed && sealed.error().code == Errc::not_found) return std::nullopt;
   if (!sealed) return std::unexpected(sealed.error());
-  const auto text = unseal(*sealed, directory->path_of(file));
-  if (!text) return std::unexpected(text.error());
-  return std::string(*text);
+  auto text = unseal_private(*layout_, Layout::backup_name(key, file), *sealed);
+  if (!text) return std::unexpected(std::move(text.error()));
+  return std::optional(*std::move(text));
 }
 
 Result<void> Repository::set_checked(const BackupKey& key, std::string_view text) const {
   const auto directory = layout_->backup(key);
   if (!directory) return std::unexpected(directory.error());
-  return replace_text(*directory, std::string(name::checked), seal(text));
+  const auto sealed = seal_private(*layout_, Layout::backup_name(key, name::checked), text);
+  if (!sealed) return std::unexpected(sealed.error());
+  return replace_text(*directory, std::string(name::checked), *sealed);
 }
 
 namespace {

@@ -17,6 +17,7 @@
 #include "storage/backup_writer.h"
 #include "storage/error.h"
 #include "storage/io_queue.h"
+#include "storage/key_slot.h"
 
 namespace sluice::storage {
 
@@ -26,6 +27,16 @@ class Layout;
 struct OpenOptions {
   /// Makes a repository of a missing or empty directory (its parent must exist).
   bool create_if_missing = false;
+  bool must_create = false;  ///< Errc::exists where there is a repository already.
+  /// What opens a repository that is made, which then is encrypted. Must outlive open().
+  const NewKeySlot* first_key = nullptr;
+  /// What opens an encrypted one; asked only then. A repository that is not encrypted is refused:
+  /// who gives a key relies on it.
+  KeySource key = {};
+  /// Opens an encrypted one without a key too, for what needs none: key slots, removal, list() and
+  /// open_backup() as far as packs go, check_backup() below CheckLevel::decoded. All else is
+  /// key_needed.
+  bool keyless = false;
   IoOptions io;
   /// How long a writer may be silent before another may take its backup from it.
   std::chrono::milliseconds lease_term{std::chrono::minutes(5)};
@@ -138,7 +149,8 @@ struct Repacked {
 class Repository {
  public:
   /// Errors: not_a_repository, not_empty, unsupported_format, unsupported_feature, corrupt or
-  /// checksum_mismatch (FORMAT and its copy), the system's. A half-made repository is completed
+  /// checksum_mismatch (FORMAT and its copy), exists, key_needed, wrong_key, those of `key`, the
+  /// system's. A half-made repository is completed
   /// when `create_if_missing`; one that holds backups and neither FORMAT nor its copy is corrupt.
   [[nodiscard]] static Result<std::unique_ptr<Repository>> open(const std::filesystem::path& path,
                                                                 OpenOptions options = {});
@@ -155,6 +167,8 @@ class Repository {
   [[nodiscard]] const IoOptions& io_options() const noexcept { return options_.io; }
   /// The path of a pack below the repository.
   [[nodiscard]] static std::string pack_name(const PackId& id);
+  /// Encrypted, and opened without its key.
+  [[nodiscard]] bool is_locked() const noexcept;
   /// For the readers of this layer.
   [[nodiscard]] const std::shared_ptr<const Layout>& shared_layout() const noexcept {
     return layout_;

@@ -66,7 +66,7 @@ Result<void> parse_version(const json::object& root, std::string_view object,
               .detail = fmt::format("{}: format {}.{}, this program reads {}.x", object, major,
                                     minor, format::version_major)});
   }
-  if (minor < format::version_minor) {
+  if (minor < format::version_minor_oldest) {
     return std::unexpected(
         Error{.code = Errc::unsupported_format,
               .detail = fmt::format("{}: made by an older sluice (format {}.{}), which this one no "
@@ -81,15 +81,19 @@ Result<void> parse_version(const json::object& root, std::string_view object,
 Result<void> parse_secret(const json::object& root, std::string_view object, RepositoryMark& mark) {
   const json::value* cipher = root.if_contains("cipher");
   if (cipher == nullptr || !cipher->is_string()) return corrupt(object, "no cipher");
-  if (std::string_view(cipher->get_string()) != no_cipher) {
+  const std::string_view cipher_name(cipher->get_string());
+  mark.encrypted = cipher_name == format::cipher_name;
+  if (!mark.encrypted && cipher_name != no_cipher) {
     return std::unexpected(Error{.code = Errc::unsupported_feature,
-                                 .detail = fmt::format("{}: cipher \"{}\"", object,
-                                                       std::string_view(cipher->get_string()))});
+                                 .detail = fmt::format("{}: cipher \"{}\"", object, cipher_name)});
   }
   std::array<std::byte, 16> id{};
   if (!from_hex(text_field(root, "repository_id"), id)) return corrupt(object, "no repository id");
   mark.repository_id = to_hex(id);
-  if (!from_hex(text_field(root, "secret"), mark.secret)) return corrupt(object, "no secret");
+  if (!mark.encrypted && !from_hex(text_field(root, "secret"), mark.secret))
+    return corrupt(object, "no secret");
+  if (mark.encrypted && !from_hex(text_field(root, "key_check"), mark.key_check))
+    return corrupt(object, "no key check");
   return {};
 }
 
@@ -97,6 +101,12 @@ Result<void> parse_secret(const json::object& root, std::string_view object, Rep
 
 std::string_view to_string(Operation operation) noexcept {
   return operation_names[static_cast<std::size_t>(operation)];
+}
+
+RepositoryCipher::Id RepositoryMark::binary_id() const noexcept {
+  RepositoryCipher::Id id{};
+  (void)from_hex(repository_id, id);  // checked at parse
+  return id;
 }
 
 std::string serialize(const RepositoryMark& mark) {
@@ -110,8 +120,9 @@ std::string serialize(const RepositoryMark& mark) {
                           {"repository_id", mark.repository_id},
                           {"format_major", mark.major},
                           {"format_minor", mark.minor},
-                          {"secret", to_hex(mark.secret)},
-                          {"cipher", no_cipher},
+                          {mark.encrypted ? "key_check" : "secret",
+                           mark.encrypted ? to_hex(mark.key_check) : to_hex(mark.secret)},
+                          {"cipher", mark.encrypted ? format::cipher_name : no_cipher},
                           {"required_features", std::move(required)}};
   return seal(json::serialize(root));
 }

@@ -8,6 +8,7 @@
 
 #include "storage/error.h"
 #include "storage/identity.h"
+#include "storage/repository_cipher.h"
 
 namespace sluice::storage {
 
@@ -22,9 +23,13 @@ struct RepositoryMark {
   std::string repository_id;  ///< 32 lower-case hex digits, random.
   unsigned major = 0;
   unsigned minor = 0;
-  RepositorySecret secret{};
+  bool encrypted = false;   ///< Cipher aes-256-gcm: the secret is wrapped in key slots, not here.
+  RepositorySecret secret;  ///< Zeros when encrypted.
+  KeyCheck key_check{};     ///< Of the secret, when encrypted.
   /// By Operation: features that one must know to do it.
   std::array<std::vector<std::string>, operation_count> required;
+
+  [[nodiscard]] RepositoryCipher::Id binary_id() const noexcept;
 };
 
 /// The sealed text of a new FORMAT.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "storage/checksum.h"
+#include "storage/identity.h"
 
 namespace sluice::storage {
 namespace {
@@ -11,7 +12,30 @@ constexpr std::string_view mark = "\nXXH3-128:";
 constexpr std::size_t digest_digits = 32;
 constexpr std::size_t tail_size = mark.size() + digest_digits + 1;
 
+constexpr std::string_view mac_mark = "\nHMAC-SHA-256:";
+constexpr std::size_t mac_size = mac_mark.size() + 2 * sizeof(format::Identity);
+
+std::string mac_line(std::string_view text, const SecretKey& key) {
+  Identifier mac(key);
+  mac.begin();
+  mac.update(std::as_bytes(std::span(text)));
+  return fmt::format("{}{}", mac_mark, to_hex(mac.finish()));
+}
+
 }  // namespace
+
+std::string add_mac(std::string_view text, const SecretKey& key) {
+  return fmt::format("{}{}", text, mac_line(text, key));
+}
+
+Result<std::string_view> check_mac(std::string_view text, const SecretKey* key,
+                                   std::string_view object) {
+  const auto line = text.substr(text.size() - std::min(text.size(), mac_size));
+  const bool has_line = line.size() == mac_size && line.starts_with(mac_mark);
+  const auto without = has_line ? text.substr(0, text.size() - mac_size) : text;
+  if (key == nullptr || (has_line && line == mac_line(without, *key))) return without;
+  return std::unexpected(Error{.code = Errc::not_authentic, .detail = std::string(object)});
+}
 
 std::string seal(std::string_view text) {
   const auto digest = xxh3_128(std::as_bytes(std::span(text)));

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "storage/format.h"
-#include "storage/sealed_text.h"
+#include "storage/private_text.h"
 
 namespace sluice::storage {
 namespace {
@@ -23,13 +23,19 @@ bool is_name(std::string_view name) {
 
 std::string lock_of(const std::string& name) { return name + std::string(lock_suffix); }
 
-Result<std::optional<std::string>> read_in(const Directory& directory, const std::string& name) {
-  const auto text = read_text(directory, name, format::text_bytes_max);
+/// Its path below the repository.
+std::string object_of(std::string_view shelf, std::string_view name) {
+  return std::string(shelf) + '/' + std::string(name);
+}
+
+Result<std::optional<std::string>> read_in(const Layout& layout, const Directory& directory,
+                                           std::string_view shelf, const std::string& name) {
+  const auto text = read_text(directory, name, private_bytes_max(layout));
   if (!text && text.error().code == Errc::not_found) return std::nullopt;
   if (!text) return std::unexpected(text.error());
-  const auto content = unseal(*text, directory.path_of(name));
-  if (!content) return std::unexpected(content.error());
-  return std::string(*content);
+  auto content = unseal_private(layout, object_of(shelf, name), *text);
+  if (!content) return std::unexpected(std::move(content.error()));
+  return std::optional(*std::move(content));
 }
 
 Result<Directory> make_shelf(const Layout& layout, std::string_view shelf) {
@@ -51,7 +57,7 @@ Result<TargetNote> TargetNote::open(const Layout& layout, std::string_view shelf
     auto lock = FileLock::acquire(*directory, lock_of(name), 300ms);
     if (!lock) return std::unexpected(lock.error());
     if (lock->is_of(*directory, lock_of(name)))
-      return TargetNote(*std::move(directory), name, *std::move(lock));
+      return TargetNote(layout, std::string(shelf), *std::move(directory), name, *std::move(lock));
   }
 }
 
@@ -61,10 +67,14 @@ TargetNote::~TargetNote() {
   if (there && !*there) static_cast<void>(remove_file(directory_, lock_of(name_)));
 }
 
-Result<std::optional<std::string>> TargetNote::read() const { return read_in(directory_, name_); }
+Result<std::optional<std::string>> TargetNote::read() const {
+  return read_in(*layout_, directory_, shelf_, name_);
+}
 
 Result<void> TargetNote::write(std::string_view text) {
-  return replace_text(directory_, name_, seal(text));
+  const auto sealed = seal_private(*layout_, object_of(shelf_, name_), text);
+  if (!sealed) return std::unexpected(sealed.error());
+  return replace_text(directory_, name_, *sealed);
 }
 
 Result<void> TargetNote::clear() {
@@ -92,7 +102,7 @@ Result<std::optional<std::string>> read_target_note(const Layout& layout, std::s
   if (!*there) return std::nullopt;
   const auto directory = layout.directory(shelf);
   if (!directory) return std::unexpected(directory.error());
-  return read_in(*directory, name);
+  return read_in(layout, *directory, shelf, name);
 }
 
 }  // namespace sluice::storage

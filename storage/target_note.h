@@ -14,7 +14,8 @@ namespace sluice::storage {
 
 /// What is to be undone or gone on with at a server, should whoever changes it not come to the end:
 /// one sealed text for each server, `SHELF/NAME` below the root of the repository, the shelf being
-/// name::feeds or name::restores. Opaque here. Held by one at a time.
+/// name::feeds or name::restores. Opaque here, encrypted where the repository is. Held by one at a
+/// time.
 ///
 /// Durability: what write() and clear() have done is on stable storage when they return.
 /// Lifetime:   `layout` outlives the note.
@@ -31,16 +32,24 @@ class TargetNote {
   /// Leaves no lock file where there is no note.
   ~TargetNote();
 
-  /// As it was left; nullopt when there is none. Errors: truncated, checksum_mismatch.
+  /// As it was left; nullopt when there is none. Errors: truncated, checksum_mismatch; of an
+  /// encrypted repository also key_needed and not_authentic.
   [[nodiscard]] Result<std::optional<std::string>> read() const;
   /// Puts it in the place of what is there: printable, below 63 KiB.
   [[nodiscard]] Result<void> write(std::string_view text);
   [[nodiscard]] Result<void> clear();
 
  private:
-  TargetNote(Directory directory, std::string name, FileLock lock)
-      : directory_(std::move(directory)), name_(std::move(name)), lock_(std::move(lock)) {}
+  TargetNote(const Layout& layout, std::string shelf, Directory directory, std::string name,
+             FileLock lock)
+      : layout_(&layout),
+        shelf_(std::move(shelf)),
+        directory_(std::move(directory)),
+        name_(std::move(name)),
+        lock_(std::move(lock)) {}
 
+  const Layout* layout_;
+  std::string shelf_;
   Directory directory_;
   std::string name_;
   FileLock lock_;

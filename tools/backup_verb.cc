@@ -78,9 +78,9 @@ int run(const Options& options, const Globals& globals) {
     if (!address) return report(address.error(), globals);
     job.server = std::move(*address);
   }
-  if (globals.repository == globals.default_repository) {
+  if (globals.repository.path == globals.default_repository) {
     std::error_code ignored;  // opening the repository tells what is wrong
-    std::filesystem::create_directories(std::filesystem::path(job.repository).parent_path(),
+    std::filesystem::create_directories(std::filesystem::path(job.repository.path).parent_path(),
                                         ignored);
   }
   Result<BackupSummary> taken;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "sluice/job.h"
+#include "sluice/repository.h"
 #include "sluice/result.h"
 
 namespace sluice::tools {
@@ -22,7 +23,7 @@ inline constexpr int terminated = 143;
 
 /// Options that every verb takes.
 struct Globals {
-  std::string repository;          ///< Resolved: --repo, SLUICE_REPO, or the default place.
+  RepositoryPlace repository;      ///< Resolved: --repo, SLUICE_REPO, or the default place.
   std::string default_repository;  ///< The default place, whose parents may be made.
   bool json = false;
   bool quiet = false;
@@ -53,6 +54,8 @@ Verb add_remove(CLI::App& app, const Globals& globals);
 Verb add_pin(CLI::App& app, const Globals& globals);
 Verb add_unpin(CLI::App& app, const Globals& globals);
 Verb add_trash(CLI::App& app, const Globals& globals);
+Verb add_init(CLI::App& app, const Globals& globals);
+Verb add_key(CLI::App& app, const Globals& globals);
 Verb add_doctor(CLI::App& app, const Globals& globals);
 
 /// Says on stderr why a job failed, as JSON on stdout too when that was asked for, and gives the

@@ -38,7 +38,7 @@ void print(const DoctorResult& result) {
 
 int run(const Options& options, const Globals& globals) {
   const std::stop_token stop = stop_on_signals();
-  DoctorOptions what{.place = options.place.empty() ? globals.repository : options.place,
+  DoctorOptions what{.place = options.place.empty() ? globals.repository.path : options.place,
                      .server = {},
                      .io = globals.io_backend(),
                      .bench = options.bench,

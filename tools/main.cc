@@ -11,6 +11,7 @@
 #include <new>
 
 #include "cli.h"
+#include "key_options.h"
 #include "signals.h"
 
 namespace sluice::tools {
@@ -26,9 +27,10 @@ std::string default_repository() {
 }
 
 void add_globals(CLI::App& app, Globals& globals) {
-  app.add_option("--repo", globals.repository,
+  app.add_option("--repo", globals.repository.path,
                  "Repository directory (default: SLUICE_REPO, else ~/.local/share/sluice)")
       ->type_name("DIR");
+  add_key_options(app, globals.repository.key, "repo");
   app.add_flag("--json", globals.json, "Print one JSON value on stdout and nothing else there");
   app.add_flag("-q,--quiet", globals.quiet, "No progress");
   app.add_option("--io", globals.io, "How files are written and read")
@@ -50,7 +52,7 @@ int run(int argc, char** argv) {
   Globals globals;
   globals.default_repository = default_repository();
   const char* repository = std::getenv("SLUICE_REPO");
-  globals.repository =
+  globals.repository.path =
       repository != nullptr && *repository != '\0' ? repository : globals.default_repository;
   add_globals(app, globals);
 
@@ -86,6 +88,9 @@ int run(int argc, char** argv) {
                    globals)},
       {"digest",
        add_digest(*app.add_subcommand("digest", "Take the digest of a dataset"), globals)},
+      {"init", add_init(*app.add_subcommand("init", "Make a repository"), globals)},
+      {"key",
+       add_key(*app.add_subcommand("key", "Manage what opens an encrypted repository"), globals)},
       {"doctor",
        add_doctor(*app.add_subcommand("doctor", "Look for what would keep backups from working"),
                   globals)},
@@ -97,6 +102,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& problem) {
     return usage_exit(app, problem);
   }
+  take_key_from_environment(globals.repository.key);
   return verbs.at(app.get_subcommands().front()->get_name())();
 }
 

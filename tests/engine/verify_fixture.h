@@ -70,7 +70,7 @@ class VerifyTest : public testing::Test {
     write_file(folder_ / "dump.rdb", rdb);
     BackupOptions options;
     options.source = folder_ / "dump.rdb";
-    options.repository = root_;
+    options.repository = root_.string();
     options.instance = "a";
     options.layout = layout;
     options.memory_bytes = BackupOptions::memory_bytes_min;
@@ -80,7 +80,7 @@ class VerifyTest : public testing::Test {
   }
 
   std::vector<VerifyResult> check(VerifyOptions options = {.repository = {}}) {
-    options.repository = root_;
+    options.repository = root_.string();
     options.tool = "the test";
     auto results = verify(options, {.observer = &notices_, .stop = {}});
     EXPECT_TRUE(results.has_value()) << results.error().message;

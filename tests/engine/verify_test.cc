@@ -43,7 +43,8 @@ class VerifyLevelsTest : public VerifyTest {
     return results.empty() ? VerifyResult() : results.front();
   }
   BackupSummary listed(const std::string& id) {
-    const auto all = list({.repository = root_, .instance = {}, .from_ms = {}, .to_ms = {}});
+    const auto all =
+        list({.repository = root_.string(), .instance = {}, .from_ms = {}, .to_ms = {}});
     const auto found = std::ranges::find(*all, id, &BackupSummary::id);
     EXPECT_NE(found, all->end());
     return *found;
@@ -181,7 +182,7 @@ TEST_F(VerifyLevelsTest, AStoppedCheckGoesOnWhereItWas) {
   const storage::BackupKey key{.instance = "a", .id = id};
   std::stop_source stop;
   stop.request_stop();
-  VerifyOptions options{.repository = root_};
+  VerifyOptions options{.repository = root_.string()};
   options.level = VerifyLevel::digest;
   EXPECT_EQ(verify(options, {.observer = nullptr, .stop = stop.get_token()}).error().code,
             "cancelled");

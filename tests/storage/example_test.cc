@@ -4,6 +4,8 @@
 
 #include <charconv>
 #include <fstream>
+#include <iterator>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "storage/identity.h"
 #include "storage/manifest.h"
 #include "storage/pack_writer.h"
+#include "storage/repository_cipher.h"
 #include "tests/storage/chain_fixture.h"
 #include "tests/storage/scratch.h"
 
@@ -50,13 +53,22 @@ std::vector<std::vector<std::byte>> dumps_of_page() {
 
 class Example : public testing::Test {
  protected:
-  Example() {
+  explicit Example(bool encrypted = false) {
     std::array<std::byte, 16> id{};
-    RepositorySecret secret{};
+    RepositorySecret secret;
     for (std::size_t i = 0; i < id.size(); ++i) id[i] = static_cast<std::byte>(i);
     for (std::size_t i = 0; i < secret.size(); ++i) secret[i] = static_cast<std::byte>(0xe0 + i);
     keys_ = *derive_keys(secret, id);
-    std::copy_n(id.begin(), prefix_.size(), prefix_.begin());
+    std::copy_n(id.begin(), stamp_.id.size(), stamp_.id.begin());
+    if (encrypted) {
+      cipher_ = *RepositoryCipher::make(secret, id);
+      stamp_.minor = 3;
+      stamp_.encrypted = true;
+      stamp_.cipher = &*cipher_;
+      for (std::size_t i = 0; i < pack_salt_.size(); ++i) pack_salt_[i] = std::byte(0xa0 + i);
+      for (std::size_t i = 0; i < manifest_salt_.size(); ++i)
+        manifest_salt_[i] = std::byte(0xb0 + i);
+    }
     backup_.key = {.instance = "cache", .id = "20261122T111841163Z-38e337c9"};
     write_pack();
     fill_manifest();
@@ -66,7 +78,8 @@ class Example : public testing::Test {
     auto queue =
         IoQueue::open({.backend = IoBackend::threads, .decorate = {}}, scratch_.path().string());
     const PackId id{.backup = *parse_backup_id(backup_.key.id), .sequence = 0};
-    auto pack = PackWriter::create(**queue, *open_directory(scratch_.path().string()), id, prefix_);
+    auto pack = PackWriter::create(**queue, *open_directory(scratch_.path().string()), id, stamp_,
+                                   pack_salt_);
     BlobEncoder encoder(keys_);
     const auto base = encoder.encode(BlobType::records, before_, {});
     add(**pack, *base);
@@ -84,18 +97,17 @@ class Example : public testing::Test {
   void add(PackWriter& pack, const EncodedBlob& blob) {
     format::BlobHeader header = blob.header;
     header.ordinal = static_cast<std::uint32_t>(backup_.blobs.size());
-    header.header_checksum = checksum_of(header);
-    const auto offset = pack.append(header, blob.stored);
+    const auto place = pack.append(header, blob.stored);
     backup_.blobs.push_back({.pack = 0,
-                             .stored_bytes = header.stored_bytes,
-                             .raw_bytes = header.raw_bytes,
-                             .type = header.type,
-                             .codec = header.codec,
-                             .flags = header.flags,
+                             .stored_bytes = place->stored_bytes,
+                             .raw_bytes = place->raw_bytes,
+                             .type = place->type,
+                             .codec = place->codec,
+                             .flags = place->flags,
                              .reserved = 0,
-                             .offset = *offset,
-                             .checksum = header.checksum});
-    backup_.stored_bytes += header.stored_bytes;
+                             .offset = place->offset,
+                             .checksum = place->checksum});
+    backup_.stored_bytes += place->stored_bytes;
   }
 
   void fill_manifest() {
@@ -112,15 +124,19 @@ class Example : public testing::Test {
                               .identity = identity_,
                               .tag = {1, 2, 3}});
     backup_.labels.append(bytes_of("key"));
-    EXPECT_OK(write_manifest(backup_, prefix_, [this](std::span<const std::byte> part) {
-      manifest_.insert(manifest_.end(), part.begin(), part.end());
-      return Result<void>();
-    }));
+    EXPECT_OK(
+        write_manifest(backup_, stamp_, manifest_salt_, [this](std::span<const std::byte> part) {
+          manifest_.insert(manifest_.end(), part.begin(), part.end());
+          return Result<void>();
+        }));
   }
 
   ScratchDirectory scratch_;
   RepositoryKeys keys_;
-  std::array<std::byte, 8> prefix_{};
+  RepositoryStamp stamp_{.id = {}, .minor = 2};
+  std::optional<RepositoryCipher> cipher_;
+  format::PackSalt pack_salt_{};
+  format::ManifestSalt manifest_salt_{};
   const Bytes before_ = bytes_of("hello, hello, hello, hello, hello, hello, hello, hello!");
   const Bytes after_ = bytes_of("hello, hello, world, hello, hello, hello, hello, hello!");
   IdentityHalf identity_{};
@@ -131,9 +147,33 @@ class Example : public testing::Test {
 
 TEST_F(Example, IsWhatThePageSays) {
   const auto dumps = dumps_of_page();
-  ASSERT_EQ(dumps.size(), 2u) << "a pack and a manifest";
+  ASSERT_EQ(dumps.size(), 4u) << "a pack and a manifest, and the same encrypted";
   EXPECT_EQ(to_hex(dumps[0]), to_hex(pack_));
   EXPECT_EQ(to_hex(dumps[1]), to_hex(manifest_));
+}
+
+class EncryptedExample : public Example {
+ protected:
+  EncryptedExample() : Example(true) {}
+};
+
+TEST_F(EncryptedExample, IsWhatThePageSays) {
+  const auto dumps = dumps_of_page();
+  ASSERT_EQ(dumps.size(), 4u);
+  EXPECT_EQ(to_hex(dumps[2]), to_hex(pack_));
+  EXPECT_EQ(to_hex(dumps[3]), to_hex(manifest_));
+}
+
+TEST_F(EncryptedExample, HasTheKeysOfThePage) {
+  const PackId pack{.backup = *parse_backup_id(backup_.key.id), .sequence = 0};
+  std::ifstream page(SLUICE_DOCS "/repository-format.md");
+  const std::string text(std::istreambuf_iterator<char>(page), {});
+  const auto says = [&](const SecretKey& key) { return text.contains(to_hex(key)); };
+  EXPECT_TRUE(says(*cipher_->pack_key(pack, pack_salt_)))
+      << to_hex(*cipher_->pack_key(pack, pack_salt_));
+  EXPECT_TRUE(says(*cipher_->manifest_key(pack.backup, manifest_salt_)))
+      << to_hex(*cipher_->manifest_key(pack.backup, manifest_salt_));
+  EXPECT_TRUE(says(cipher_->head_key())) << to_hex(cipher_->head_key());
 }
 
 TEST_F(Example, HasTheKeysOfThePage) {

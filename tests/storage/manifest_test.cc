@@ -56,7 +56,7 @@ class ManifestFile : public testing::Test {
       bytes.insert(bytes.end(), part.begin(), part.end());
       return {};
     };
-    EXPECT_OK(write_manifest(backup_, repository, sink));
+    EXPECT_OK(write_manifest(backup_, {.id = repository}, {}, sink));
     return bytes;
   }
 
@@ -64,7 +64,8 @@ class ManifestFile : public testing::Test {
     write_file(scratch_.path() / "manifest", bytes);
     const auto directory = open_directory(scratch_.path().string());
     return read_manifest(*directory, "manifest",
-                         {.instance = "a", .id = "20231114T221320123Z-deadbeef"}, repository);
+                         {.instance = "a", .id = "20231114T221320123Z-deadbeef"},
+                         {.id = repository});
   }
 
   /// Changes the header and makes both its own and the whole checksum right again.
@@ -116,7 +117,7 @@ TEST_F(ManifestFile, GivesItsPacksAlone) {
   const auto read_packs = [&] {
     write_file(scratch_.path() / "manifest", bytes);
     const auto directory = open_directory(scratch_.path().string());
-    return read_manifest_packs(*directory, "manifest", backup_.key, repository);
+    return read_manifest_packs(*directory, "manifest", backup_.key, {.id = repository});
   };
   const auto packs = read_packs();
   ASSERT_OK(packs);
@@ -199,7 +200,7 @@ TEST_F(ManifestFile, RefusesABlobThatItDoesNotKnow) {
   EXPECT_EQ(with_blob([](auto& b) { b.type = 0; }), Errc::unsupported_feature);
   EXPECT_EQ(with_blob([](auto& b) { b.type = 5; }), Errc::unsupported_feature);
   EXPECT_EQ(with_blob([](auto& b) { b.codec = 3; }), Errc::unsupported_feature);
-  EXPECT_EQ(with_blob([](auto& b) { b.flags = 1; }), Errc::unsupported_feature);
+  EXPECT_EQ(with_blob([](auto& b) { b.flags = 1; }), Errc::corrupt) << "encrypted, alone";
   EXPECT_EQ(with_blob([](auto& b) { b.flags = 4; }), Errc::unsupported_feature);
   EXPECT_EQ(with_blob([](auto& b) { b.raw_bytes = format::chunk_raw_bytes_max + 1; }),
             Errc::limit_exceeded);

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <span>
+#include <string>
+#include <utility>
 
 #include "storage/repository.h"
 #include "tests/storage/chain_fixture.h"
@@ -17,6 +19,9 @@ namespace fs = std::filesystem;
 
 class Repack : public Chains {
  protected:
+  explicit Repack(std::string passphrase = {})
+      : Chains({.depth = 4, .block_bytes = 64 << 10, .decorate = {}}, std::move(passphrase)) {}
+
   /// A full backup of forty chunks, then three upon one another that have but ten of them, changed
   /// a little each time; the full one is removed. Its pack is then thin.
   void make_thin() {
@@ -173,6 +178,27 @@ TEST_F(Repack, ADamagedBlobIsNotCopied) {
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Errc::checksum_mismatch);
   EXPECT_EQ(repository_->list()->size(), 3u);
+}
+
+class EncryptedRepack : public Repack {
+ protected:
+  EncryptedRepack() : Repack("a passphrase") {}
+};
+
+TEST_F(EncryptedRepack, CopiesBlobsUnderTheKeysOfTheirNewPacks) {
+  make_thin();
+  const auto repacked = repository_->repack();
+  ASSERT_OK(repacked);
+  EXPECT_EQ(repacked->packs, 1u);
+  EXPECT_EQ(repacked->backups, 3u);
+  EXPECT_EQ(repacked->removed.packs, 1u);
+  repository_ = open();
+  expect_rest_whole();
+  const auto next = take(changed(states_[3], 2, 7), keys_[3]);
+  ASSERT_OK(next);
+  expect_whole(*next, changed(states_[3], 2, 7));
+  keys_.push_back(*next);
+  remove_all();
 }
 
 }  // namespace

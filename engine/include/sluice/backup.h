@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sluice/job.h"
+#include "sluice/repository.h"
 #include "sluice/result.h"
 #include "sluice/server.h"
 
@@ -83,7 +84,7 @@ enum class BackupLayout : std::uint8_t {
 struct BackupOptions {
   std::string source;  ///< Server URI, path of an RDB file, "file://…", or "-" for standard input.
   ServerAddress server;  ///< Used when `source` is a URI; `server.uri` is ignored.
-  std::string repository;
+  RepositoryPlace repository;
   std::string instance;  ///< Empty: made from the source's host and port, or the file's name.
   ReadFrom from = ReadFrom::prefer_replica;  ///< Of a cluster, or through sentinels.
   BackupLayout layout = BackupLayout::canonical;

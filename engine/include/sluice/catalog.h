@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "sluice/backup.h"
+#include "sluice/repository.h"
 #include "sluice/result.h"
 
 namespace sluice {
 
 struct ListOptions {
-  std::string repository;
+  RepositoryPlace repository;
   std::optional<std::string> instance;
   std::optional<std::int64_t> from_ms;  ///< Started at or after, Unix milliseconds.
   std::optional<std::int64_t> to_ms;    ///< Started at or before.
@@ -42,7 +43,8 @@ struct BackupDetail {
 
 /// `backup`: an id, a unique prefix of one, LATEST, INSTANCE@LATEST or INSTANCE@<RFC 3339 time>
 /// (the newest at or before). Errors: "not_found", "ambiguous".
-[[nodiscard]] Result<BackupDetail> show(const std::string& repository, const std::string& backup);
+[[nodiscard]] Result<BackupDetail> show(const RepositoryPlace& repository,
+                                        const std::string& backup);
 
 [[nodiscard]] std::string to_json(const std::vector<BackupSummary>& backups);
 [[nodiscard]] std::string to_json(const BackupDetail& detail);

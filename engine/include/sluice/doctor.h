@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sluice/job.h"
+#include "sluice/repository.h"
 #include "sluice/result.h"
 #include "sluice/server.h"
 
@@ -21,8 +22,8 @@ struct DoctorOptions {
   /// repository, what is found out is kept for the backups to come.
   bool bench = true;
   /// Of a live server: a repository that may have a note of a restore into it (mode feed). One that
-  /// is not there is no error.
-  std::string repository;
+  /// is not there is no error. Of a repository: its key, if it is encrypted and that is known.
+  RepositoryPlace repository;
   /// Undoes what such a restore has left at the server. Nothing else is ever changed there.
   bool repair = false;
 };

@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "sluice/job.h"
+#include "sluice/repository.h"
 #include "sluice/restore.h"
 #include "sluice/result.h"
 
 namespace sluice {
 
 struct FeedOptions {
-  std::string repository;
+  RepositoryPlace repository;
   std::string backup;  ///< As for show().
   std::string listen;  ///< "HOST[:PORT]"; without a port any that is free.
   /// That replicas must know (masterauth). Absent: whoever can connect gets the data.

@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "sluice/job.h"
+#include "sluice/repository.h"
 #include "sluice/result.h"
 
 namespace sluice {
 
 struct HistoryOptions {
-  std::string repository;
+  RepositoryPlace repository;
   std::string instance;
   std::string key;                      ///< Any bytes.
   std::optional<std::uint64_t> db;      ///< None: in each backup the first that has the key.

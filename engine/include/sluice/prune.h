@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sluice/job.h"
+#include "sluice/repository.h"
 #include "sluice/result.h"
 #include "sluice/retention.h"
 
@@ -23,7 +24,7 @@ struct CollectionOptions {
 };
 
 struct PruneOptions {
-  std::string repository;
+  RepositoryPlace repository;
   std::optional<std::string> instance;  ///< Only backups of this one are removed.
   RetentionPolicy policy;
   bool collect_only = false;  ///< Removes no backup, and `policy` is not looked at.
@@ -58,16 +59,16 @@ struct PruneResult {
 
 /// Removes backups by name, as show() finds them, and collects. Errors: "not_found", "ambiguous",
 /// "pinned", "busy"; then none is removed.
-[[nodiscard]] Result<PruneResult> remove(const std::string& repository,
+[[nodiscard]] Result<PruneResult> remove(const RepositoryPlace& repository,
                                          const std::vector<std::string>& backups, bool dry_run,
                                          const CollectionOptions& collection,
                                          const JobContext& job);
 
 /// Keeps a backup from being removed by anything, until unpin(). `note` is for people.
 /// Errors: "not_found", "ambiguous".
-[[nodiscard]] Result<void> pin(const std::string& repository, const std::string& backup,
+[[nodiscard]] Result<void> pin(const RepositoryPlace& repository, const std::string& backup,
                                const std::string& note);
-[[nodiscard]] Result<void> unpin(const std::string& repository, const std::string& backup);
+[[nodiscard]] Result<void> unpin(const RepositoryPlace& repository, const std::string& backup);
 
 struct TrashEntry {
   std::string id;
@@ -79,11 +80,11 @@ struct TrashContents {
   std::uint64_t packs = 0;
   std::uint64_t bytes = 0;  ///< Of the packs.
 };
-[[nodiscard]] Result<TrashContents> trash(const std::string& repository);
+[[nodiscard]] Result<TrashContents> trash(const RepositoryPlace& repository);
 
 /// Lists a removed backup again. `backup`: its id, or a unique prefix of one.
 /// Errors: "not_found", "ambiguous".
-[[nodiscard]] Result<TrashEntry> restore_from_trash(const std::string& repository,
+[[nodiscard]] Result<TrashEntry> restore_from_trash(const RepositoryPlace& repository,
                                                     const std::string& backup);
 
 [[nodiscard]] std::string to_json(const PruneResult& result);

@@ -10,6 +10,7 @@
 #include "sluice/filter.h"
 #include "sluice/job.h"
 #include "sluice/loss.h"
+#include "sluice/repository.h"
 #include "sluice/result.h"
 #include "sluice/server.h"
 
@@ -38,7 +39,7 @@ enum class RestoreMode : std::uint8_t {
 [[nodiscard]] std::string_view to_string(RestoreMode mode) noexcept;
 
 struct RestoreOptions {
-  std::string repository;
+  RepositoryPlace repository;
   std::string backup;  ///< As for show().
   ServerAddress target;
   OnConflict on_conflict = OnConflict::refuse;

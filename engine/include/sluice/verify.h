@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sluice/job.h"
+#include "sluice/repository.h"
 #include "sluice/result.h"
 
 namespace sluice {
@@ -14,7 +15,7 @@ namespace sluice {
 /// How far a check goes; each level holds those before it.
 enum class VerifyLevel : std::uint8_t {
   list,     ///< HEAD, manifests, and that the packs are there with their sizes.
-  stored,   ///< Every byte of every file, against the checksums.
+  stored,   ///< Every byte of every file, against the checksums. Needs no key.
   decoded,  ///< Every chunk: decompressed, deltas applied, its identity computed.
   parsed,   ///< The records: framed, counted, in order, the pieces of long values in their places.
   digest,   ///< The values: decoded, and the digest of the dataset.
@@ -27,7 +28,7 @@ inline constexpr std::size_t verify_level_count = 5;
 struct VerifyOptions {
   static constexpr unsigned threads_max = 4;
 
-  std::string repository;
+  RepositoryPlace repository;
   std::vector<std::string> backups = {};  ///< As for show(); empty: all.
   IoBackend io = IoBackend::automatic;
   VerifyLevel level = VerifyLevel::digest;
