@@ -270,8 +270,9 @@ Result<Repacked> repack(const std::shared_ptr<const Layout>& layout, const OpenO
   if (!writer) return std::unexpected(std::move(writer.error()));
   Moves moves;
   for (const ThinPack& pack : planned->packs) {
-    if (auto ok = copy_pack(*layout, pack, **writer, moves, options.stop); !ok)
-      return std::unexpected(std::move(ok.error()));
+    auto copied = copy_pack(*layout, pack, **writer, moves, options.stop);
+    if (!copied && copied.error().code == Errc::not_found) continue;  // it is not needed any more
+    if (!copied) return std::unexpected(std::move(copied.error()));
     ++repacked.packs;
     repacked.bytes += pack.ref.file_bytes;
     repacked.copied_bytes += pack.live_bytes;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -99,6 +100,20 @@ class Job {
     record_mark("removing " + key.id);
     EXPECT_OK(repository_->remove_backup(key));
     record_mark("removed " + key.id);
+  }
+
+  /// Has whatever pack of a removed backup that is not needed whole count as thin.
+  void repack() {
+    const auto repacked = repository_->repack({.live_part_max = 1});
+    EXPECT_OK(repacked);
+    EXPECT_EQ(repacked->packs, 1u);
+    EXPECT_EQ(repacked->backups, 1u);
+  }
+
+  void empty_trash() {
+    const auto emptied = repository_->empty_trash(std::numeric_limits<std::uint64_t>::max());
+    EXPECT_OK(emptied);
+    EXPECT_GT(emptied->packs, 0u);
   }
 
   [[nodiscard]] const Contents& contents() const { return contents_; }
@@ -285,6 +300,16 @@ void remove_two(Job& job) {
   job.remove(second);
 }
 
+/// What is left of the first one's pack moves to another, then all that is in the trash goes.
+void repack_and_empty(Job& job) {
+  const BackupKey first = job.back_up({}, 1);
+  job.back_up(first, 2);
+  job.remove(first);
+  record_mark("here");
+  job.repack();
+  job.empty_trash();
+}
+
 void give_up(Job& job) {
   const BackupKey first = job.back_up({}, 1);
   record_mark("here");
@@ -295,6 +320,9 @@ void give_up(Job& job) {
 /// one.
 TEST_F(PowerCutTest, B1_OfABackup) { cut("backup", back_up_twice, "made", 1, 40); }
 TEST_F(PowerCutTest, B1_OfARemoval) { cut("removal", remove_two, "here", 1, 40); }
+/// Mutation: the compare-and-swap of HEAD before the new manifest is synced; old manifests removed
+/// before it.
+TEST_F(PowerCutTest, B1_OfARepackAndTheTrash) { cut("repack", repack_and_empty, "here", 1, 10); }
 TEST_F(PowerCutTest, B1_OfABackupThatIsGivenUp) { cut("given up", give_up, "here", 1, 40); }
 TEST_F(PowerCutTest, B1_OfTheMakingOfARepository) {
   cut("making", [](Job& /*job*/) {}, "", 40, 2);
@@ -303,6 +331,9 @@ TEST_F(PowerCutTest, B1_OfTheMakingOfARepository) {
 // Each of the above at every point, with many states.
 TEST_F(PowerCutTest, DISABLED_B1_OfABackup) { cut("backup", back_up_twice, "made", 1, 400); }
 TEST_F(PowerCutTest, DISABLED_B1_OfARemoval) { cut("removal", remove_two, "here", 1, 400); }
+TEST_F(PowerCutTest, DISABLED_B1_OfARepackAndTheTrash) {
+  cut("repack", repack_and_empty, "here", 1, 400);
+}
 TEST_F(PowerCutTest, DISABLED_B1_OfABackupThatIsGivenUp) {
   cut("given up", give_up, "here", 1, 400);
 }
