@@ -209,9 +209,9 @@ Result<PruneResult> prune(const PruneOptions& options, const JobContext& job) {
   return result;
 }
 
-Result<PruneResult> remove(const RepositoryPlace& place,
-                           const std::vector<std::string>& backups, bool dry_run,
-                           const CollectionOptions& collection_options, const JobContext& job) {
+Result<PruneResult> remove(const RepositoryPlace& place, const std::vector<std::string>& backups,
+                           bool dry_run, const CollectionOptions& collection_options,
+                           const JobContext& job) {
   auto repository = open(place, collection_options.trash_ms > 0);
   if (!repository) return std::unexpected(repository.error());
   PruneResult result{.dry_run = dry_run, .backups = {}};
@@ -238,8 +238,7 @@ Result<PruneResult> remove(const RepositoryPlace& place,
   return result;
 }
 
-Result<void> pin(const RepositoryPlace& place, const std::string& backup,
-                 const std::string& note) {
+Result<void> pin(const RepositoryPlace& place, const std::string& backup, const std::string& note) {
   auto repository = open(place);
   if (!repository) return std::unexpected(repository.error());
   const auto key = engine::resolve(**repository, backup);
@@ -273,8 +272,7 @@ Result<TrashContents> trash(const RepositoryPlace& place) {
   return contents;
 }
 
-Result<TrashEntry> restore_from_trash(const RepositoryPlace& place,
-                                      const std::string& backup) {
+Result<TrashEntry> restore_from_trash(const RepositoryPlace& place, const std::string& backup) {
   auto repository = open(place);
   if (!repository) return std::unexpected(repository.error());
   const auto trash = (*repository)->trash();

@@ -46,7 +46,8 @@ storage::IoBackend storage_backend(IoBackend io) noexcept {
 
 Result<std::unique_ptr<storage::Repository>> open_repository(const RepositoryPlace& place,
                                                              bool create, IoBackend io,
-                                                             WithoutKey without_key, bool keep_trash) {
+                                                             WithoutKey without_key,
+                                                             bool keep_trash) {
   storage::OpenOptions options;
   options.keep_trash = keep_trash;
   auto key = key_source(place.key);

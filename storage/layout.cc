@@ -22,7 +22,8 @@ bool is_ours(const std::string& entry) {
   return entry == "lost+found" || is_temporary_name(entry) || entry == name::packs ||
          entry == name::instances || entry == name::tmp || entry == name::gc ||
          entry == name::lock || entry == name::mark_copy || entry == name::io_hint ||
-         entry == name::feeds || entry == name::restores || entry == name::trash || entry == name::keys;
+         entry == name::feeds || entry == name::restores || entry == name::trash ||
+         entry == name::keys;
 }
 
 Result<void> make_directory_at(const std::string& path) {

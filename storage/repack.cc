@@ -78,9 +78,8 @@ Result<void> decrypt(EncodedBlob& blob, const BlobRef& ref, const PackKey& key,
                      std::string_view object, std::vector<std::byte>& plain) {
   plain.resize(blob.stored.size() - format::tag_bytes);
   if (!key.open(blob.header, ref.offset, blob.stored, plain)) {
-    return std::unexpected(
-        Error{.code = Errc::not_authentic,
-              .detail = fmt::format("{}: blob at byte {}", object, ref.offset)});
+    return std::unexpected(Error{.code = Errc::not_authentic,
+                                 .detail = fmt::format("{}: blob at byte {}", object, ref.offset)});
   }
   blob.stored = plain;
   blob.header.flags &= static_cast<std::uint8_t>(~format::blob_flag_encrypted);

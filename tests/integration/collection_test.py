@@ -66,7 +66,7 @@ class Collection(cli.Case):
                 with self.lock:
                     self.problems.append(f'{name}: exit {child.returncode}: {out[-500:]} {err[-500:]}')
 
-    def test_e2_everything_that_is_listed_restores_equal(self):
+    def test_E2_everything_that_is_listed_restores_equal(self):
         versions = list(self.make_versions())
         for path, _ in versions[:2]:
             self.assert_done(self.repo.backup(path, '--name', 'w0'))
