@@ -126,9 +126,10 @@ class Provision(cli.Case):
         self.client(source).pipeline(('SET', f'k{i}', os.urandom(50_000)) for i in range(400))
         directory = self.folder / 'new'
         child = self.start_clone(source.uri(), directory)
-        while not (directory / 'server.pid').exists():
+        pid_file = directory / 'server.pid'
+        while not pid_file.exists() or not pid_file.read_text():  # made, then written
             time.sleep(0.01)
-        pid = int((directory / 'server.pid').read_text())
+        pid = int(pid_file.read_text())
         time.sleep(0.5)
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=60)
