@@ -1,5 +1,5 @@
-// A month of hourly backups, retention and collection, under a clock of our own: the repository stays
-// about as large as what its backups need, and each of them is whole.
+// A month of hourly backups, retention and collection, under a clock of our own: the repository
+// stays about as large as what its backups need, and each of them is whole.
 //
 // A program of its own, since it takes the place of clock_gettime(2).
 
@@ -123,9 +123,10 @@ class Month : public Chains {
     }
     expect_all_whole();
     EXPECT_LE(worst, 1.3);
-    fmt::print("{} days: {} backups listed, {} packs repacked; at most {:.2f} times what they need, "
-               "{:.2f} with the trash of a day\n",
-               days, repository_->list()->size(), repacked_, worst, worst_with_trash);
+    fmt::print(
+        "{} days: {} backups listed, {} packs repacked; at most {:.2f} times what they need, "
+        "{:.2f} with the trash of a day\n",
+        days, repository_->list()->size(), repacked_, worst, worst_with_trash);
   }
 
   std::mt19937_64 random_{1};
