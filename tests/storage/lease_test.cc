@@ -75,7 +75,7 @@ TEST_F(Leases, ASwapOfAHeadThatWasReplacedIsRefused) {
   EXPECT_EQ(swap_head(*repository_->shared_layout(), first, third).error().code, Errc::changed);
 }
 
-// Mutation: commit without compare-and-swap (settle() that replaces HEAD whatever it says).
+// Mutation: judge_writer() that does not fence once the lease is over.
 TEST_F(Leases, A10_AWriterStoppedPastItsLeaseIsFencedAndCannotCommit) {
   lease_term_ = 200ms;
   repository_ = open();
@@ -105,6 +105,22 @@ TEST_F(Leases, A10_AWriterStoppedPastItsLeaseIsFencedAndCannotCommit) {
   ASSERT_OK(committed);
   EXPECT_EQ(repository_->list()->size(), 1u);
   EXPECT_EQ(pack_count(), 1u) << "the other took away what it had published";
+}
+
+// Mutation: swap_head() that does not look at what HEAD says.
+TEST_F(Leases, A10_AFencedWriterCannotCommitThoughAllItsFilesAreThere) {
+  auto writer = repository_->begin_backup("a");
+  ASSERT_OK(writer);
+  ASSERT_OK((*writer)->append_chunk(random_bytes(100'000, 1), {}));
+  const auto fenced = fence(*repository_->shared_layout(), head_of((*writer)->key()));
+  ASSERT_OK(fenced);
+  EXPECT_TRUE(*fenced);
+  const auto committed = (*writer)->commit("{}");
+  ASSERT_FALSE(committed);
+  EXPECT_EQ(committed.error().code, Errc::fenced);
+  EXPECT_TRUE(repository_->list()->empty());
+  ASSERT_OK((*writer)->abandon());
+  EXPECT_EQ(pack_count(), 0u);
 }
 
 TEST_F(Leases, AStoppedWriterWhoseLeaseRunsIsLeftAlone) {
