@@ -58,19 +58,17 @@ class Collection {
       : repository_(repository), options_(options), job_(job), result_(result) {}
 
   /// Those that a running backup builds on are left, and said, unless `all_or_none`.
-  Result<void> remove(std::vector<BackupKey> keys, bool all_or_none) {
-    while (!keys.empty()) {
-      const auto removed = repository_.remove_backups(keys, options_.accept_shrinkage);
-      if (removed) {
-        result_.removed_backups = keys.size();
-        add(*removed);
-        return {};
-      }
-      if (all_or_none || removed.error().code != storage::Errc::busy)
-        return std::unexpected(removal_failed(removed.error()));
-      if (auto ok = leave_one_that_is_busy(keys); !ok) return ok;
+  Result<void> remove(const std::vector<BackupKey>& keys, bool all_or_none) {
+    if (keys.empty()) return {};
+    const auto removed = repository_.remove_backups(keys, options_.accept_shrinkage);
+    if (removed) {
+      result_.removed_backups = keys.size();
+      add(*removed);
+      return {};
     }
-    return {};
+    if (all_or_none || removed.error().code != storage::Errc::busy)
+      return std::unexpected(removal_failed(removed.error()));
+    return remove_all_but_busy(keys);
   }
 
   Result<void> collect() {
@@ -91,11 +89,10 @@ class Collection {
     if (why && !result_.kept_because) result_.kept_because = engine::from_storage(*why).message;
   }
 
-  Result<void> leave_one_that_is_busy(std::vector<BackupKey>& keys) {
-    // Removed one by one, all but the busy ones go.
-    std::vector<BackupKey> rest = std::exchange(keys, {});
-    for (const BackupKey& key : rest) {
-      const auto removed = repository_.remove_backup(key);
+  /// One by one.
+  Result<void> remove_all_but_busy(const std::vector<BackupKey>& keys) {
+    for (const BackupKey& key : keys) {
+      const auto removed = repository_.remove_backups({&key, 1}, options_.accept_shrinkage);
       if (removed) {
         ++result_.removed_backups;
         add(*removed);
@@ -163,6 +160,22 @@ std::vector<BackupKey> to_remove(const std::vector<RetentionVerdict>& verdicts) 
   return keys;
 }
 
+/// Removes what the verdicts say, and collects; with PruneResult::dry_run only counts.
+Result<PruneResult> carry_out(storage::Repository& repository, PruneResult result,
+                              const CollectionOptions& options, bool all_or_none,
+                              const JobContext& job) {
+  const auto keys = to_remove(result.backups);
+  if (result.dry_run) {
+    result.removed_backups = keys.size();
+    return result;
+  }
+  Collection collection(repository, options, job, result);
+  if (auto ok = collection.remove(keys, all_or_none); !ok)
+    return std::unexpected(std::move(ok.error()));
+  if (auto ok = collection.collect(); !ok) return std::unexpected(std::move(ok.error()));
+  return result;
+}
+
 Result<std::vector<RetentionVerdict>> judge(const storage::Repository& repository,
                                             const PruneOptions& options) {
   if (options.collect_only) return std::vector<RetentionVerdict>();
@@ -197,22 +210,13 @@ Result<PruneResult> prune(const PruneOptions& options, const JobContext& job) {
   auto verdicts = judge(**repository, options);
   if (!verdicts) return std::unexpected(verdicts.error());
   result.backups = *std::move(verdicts);
-  auto keys = to_remove(result.backups);
-  if (options.dry_run) {
-    result.removed_backups = keys.size();
-    return result;
-  }
-  Collection collection(**repository, options.collection, job, result);
-  if (auto ok = collection.remove(std::move(keys), false); !ok)
-    return std::unexpected(std::move(ok.error()));
-  if (auto ok = collection.collect(); !ok) return std::unexpected(std::move(ok.error()));
-  return result;
+  return carry_out(**repository, std::move(result), options.collection, false, job);
 }
 
 Result<PruneResult> remove(const RepositoryPlace& place, const std::vector<std::string>& backups,
-                           bool dry_run, const CollectionOptions& collection_options,
+                           bool dry_run, const CollectionOptions& collection,
                            const JobContext& job) {
-  auto repository = open(place, collection_options.trash_ms > 0);
+  auto repository = open(place, collection.trash_ms > 0);
   if (!repository) return std::unexpected(repository.error());
   PruneResult result{.dry_run = dry_run, .backups = {}};
   for (const std::string& backup : backups) {
@@ -226,16 +230,7 @@ Result<PruneResult> remove(const RepositoryPlace& place, const std::vector<std::
          .keep = false,
          .reasons = {}});
   }
-  auto keys = to_remove(result.backups);
-  if (dry_run) {
-    result.removed_backups = keys.size();
-    return result;
-  }
-  Collection collection(**repository, collection_options, job, result);
-  if (auto ok = collection.remove(std::move(keys), true); !ok)
-    return std::unexpected(std::move(ok.error()));
-  if (auto ok = collection.collect(); !ok) return std::unexpected(std::move(ok.error()));
-  return result;
+  return carry_out(**repository, std::move(result), collection, true, job);
 }
 
 Result<void> pin(const RepositoryPlace& place, const std::string& backup, const std::string& note) {

@@ -5,10 +5,10 @@
 #include <cassert>
 #include <utility>
 
-#include "storage/begin_backup.h"
 #include "storage/leftovers.h"
 #include "storage/manifest.h"
 #include "storage/manifest_files.h"
+#include "storage/repository_lock.h"
 
 namespace sluice::storage {
 namespace {
@@ -331,8 +331,7 @@ Result<void> BackupWriter::State::abandon() {
   // before anything that may take long or fail; the writer's own lock is enough for it.
   if (auto marked = mark_removed(*layout, head.key); !marked && !is_gone(marked.error()))
     return marked;
-  const auto repository_lock =
-      FileLock::acquire(layout->root(), std::string(name::lock), repository_lock_patience);
+  const auto repository_lock = lock_repository(*layout);
   if (!repository_lock) return std::unexpected(repository_lock.error());
   return abandon_locked();
 }

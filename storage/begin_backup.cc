@@ -6,6 +6,7 @@
 #include "storage/committed_backup.h"
 #include "storage/lease.h"
 #include "storage/leftovers.h"
+#include "storage/repository_lock.h"
 #include "storage/tombstone.h"
 
 namespace sluice::storage {
@@ -145,8 +146,7 @@ Result<std::unique_ptr<BackupWriter>> begin_backup(std::shared_ptr<const Layout>
   if (!queue) return std::unexpected(std::move(queue.error()));
 
   // Held until HEAD exists: a directory without one would look like a leftover to another writer.
-  const auto repository_lock =
-      FileLock::acquire(layout->root(), std::string(name::lock), repository_lock_patience);
+  const auto repository_lock = lock_repository(*layout);
   if (!repository_lock) return std::unexpected(repository_lock.error());
   auto cleared =
       clear_leftovers(*layout, instance, {.keep_trash = options.keep_trash}, options.on_step);

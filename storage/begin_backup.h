@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string_view>
 
@@ -15,8 +14,5 @@ namespace sluice::storage {
 [[nodiscard]] Result<std::unique_ptr<BackupWriter>> begin_backup(
     std::shared_ptr<const Layout> layout, const OpenOptions& options, std::string_view instance,
     const BeginOptions& begin);
-
-/// How long anyone waits for the repository's own lock.
-inline constexpr std::chrono::seconds repository_lock_patience(30);
 
 }  // namespace sluice::storage

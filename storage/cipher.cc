@@ -8,25 +8,18 @@
 #include <cstring>
 #include <new>
 
+#include "storage/openssl.h"
+
 namespace sluice::storage {
 namespace {
 
-template <auto Free>
-struct Freed {
-  void operator()(auto* object) const noexcept { Free(object); }
-};
 using Cipher = std::unique_ptr<EVP_CIPHER, Freed<EVP_CIPHER_free>>;
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>>;
 using HashContext = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
 
 constexpr std::size_t tag_bytes = format::tag_bytes;
 
-const unsigned char* chars(std::span<const std::byte> bytes) noexcept {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-unsigned char* chars(std::span<std::byte> bytes) noexcept {
-  return reinterpret_cast<unsigned char*>(bytes.data());
-}
+using storage::chars;
 const unsigned char* chars(const SecretKey& key) noexcept {
   return chars(std::span<const std::byte>(key));
 }

@@ -32,7 +32,7 @@ Result<NeededPacks> survey(const Layout& layout, const std::vector<TrashListing>
     for (const PackId& pack : heap.packs) owners.insert(pack.backup);
   }
   const auto before = needed_packs(layout, owners);
-  if (!before) return before;
+  if (!before || before->unknown) return before;
   auto needed = needed_packs(layout, owners);
   if (!needed || needed->unknown) return needed;
   if (needed->reading != before->reading) {
@@ -156,6 +156,13 @@ Result<void> restore_from_trash(const Layout& layout, const BackupKey& key) {
   }
   if (auto ok = rescue_directory(layout, heap->heap, key); !ok) return ok;
   return unmark(layout, key);
+}
+
+Removed removed_of(const Cleared& cleared) {
+  return {.packs = cleared.packs,
+          .bytes = cleared.bytes,
+          .kept_packs = cleared.kept_packs,
+          .kept_because = cleared.kept_because};
 }
 
 }  // namespace sluice::storage

@@ -23,4 +23,7 @@ namespace sluice::storage {
 /// Errors: not_found when it is not in the trash, or one of its packs is nowhere any more.
 [[nodiscard]] Result<void> restore_from_trash(const Layout& layout, const BackupKey& key);
 
+/// What a caller of Repository is told of it.
+[[nodiscard]] Removed removed_of(const Cleared& cleared);
+
 }  // namespace sluice::storage

@@ -37,26 +37,17 @@ Result<Witnessed<Manifest>> read_either(const Directory& directory, const Head& 
   return std::unexpected(std::move(first.error()));
 }
 
-/// Those manifests of a backup that came last: repacking makes others, and removes those before.
-Result<ManifestNames> last_manifests(const Directory& directory) {
-  const auto entries = list_directory(directory);
-  if (!entries) return std::unexpected(entries.error());
-  std::uint32_t last = 0;
-  for (const std::string& entry : *entries)
-    last = std::max(last, manifest_number(entry).value_or(0));
-  return manifest_names(last);
-}
-
 /// For a HEAD that cannot be read: two manifests, each whole and of this backup, that are the same
 /// are as good a witness. HEAD's own error otherwise.
 template <class Manifest, class Read>
 Result<Witnessed<Manifest>> read_both(const Directory& directory, Error head_error, Read read) {
-  const auto names = last_manifests(directory);
-  if (!names) return std::unexpected(names.error());
-  Result<Manifest> manifest = read(names->manifest);
+  const auto last = last_manifest_number(directory);  // repacking removes those before
+  if (!last) return std::unexpected(last.error());
+  const ManifestNames names = manifest_names(*last);
+  Result<Manifest> manifest = read(names.manifest);
   Result<format::Digest> copy_digest = format::Digest{};
   {
-    const Result<Manifest> copy = read(names->copy);
+    const Result<Manifest> copy = read(names.copy);
     if (copy)
       copy_digest = copy->manifest_digest;
     else
@@ -92,6 +83,15 @@ Result<std::optional<Witnessed<Manifest>>> read_witnessed(const Layout& layout,
 }
 
 }  // namespace
+
+Result<std::uint32_t> last_manifest_number(const Directory& directory) {
+  const auto entries = list_directory(directory);
+  if (!entries) return std::unexpected(entries.error());
+  std::uint32_t last = 0;
+  for (const std::string& entry : *entries)
+    last = std::max(last, manifest_number(entry).value_or(0));
+  return last;
+}
 
 Result<bool> has_manifest(const Directory& directory) {
   const auto entries = list_directory(directory);

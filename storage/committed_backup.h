@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "storage/backup.h"
@@ -12,6 +13,9 @@ namespace sluice::storage {
 
 /// Whether there is a manifest in the directory of a backup, or a copy, of whatever number.
 [[nodiscard]] Result<bool> has_manifest(const Directory& directory);
+
+/// The highest number of the manifests there; 0 also when there is none.
+[[nodiscard]] Result<std::uint32_t> last_manifest_number(const Directory& directory);
 
 /// HEAD of a backup that is, or may be, committed. nullopt: it is running, being removed, or
 /// garbage. Errors: those of a HEAD that is damaged or lost.

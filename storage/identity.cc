@@ -11,13 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "storage/openssl.h"
+
 namespace sluice::storage {
 namespace {
 
-template <auto Free>
-struct Freed {
-  void operator()(auto* object) const noexcept { Free(object); }
-};
 using Kdf = std::unique_ptr<EVP_KDF, Freed<EVP_KDF_free>>;
 using KdfContext = std::unique_ptr<EVP_KDF_CTX, Freed<EVP_KDF_CTX_free>>;
 using Mac = std::unique_ptr<EVP_MAC, Freed<EVP_MAC_free>>;
@@ -29,13 +27,6 @@ std::string sha256_name() { return "SHA256"; }
 OSSL_PARAM octets(const char* name, std::span<const std::byte> bytes) {
   return OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()),
                                            bytes.size());
-}
-
-const unsigned char* chars(std::span<const std::byte> bytes) noexcept {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-unsigned char* chars(std::span<std::byte> bytes) noexcept {
-  return reinterpret_cast<unsigned char*>(bytes.data());
 }
 
 }  // namespace

@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
-#include "storage/file_lock.h"
 #include "storage/layout.h"
+#include "storage/repository_lock.h"
 
 namespace sluice::storage {
 namespace {
-
-using namespace std::chrono_literals;
 
 std::string file_of(std::string_view id) { return fmt::format("{}/{}", name::keys, id); }
 
@@ -41,10 +38,6 @@ Result<std::vector<ListedKeySlot>> slots_in(const Directory& root) {
   std::ranges::stable_sort(slots, {},
                            [](const ListedKeySlot& listed) { return listed.slot.created_at_ms; });
   return slots;
-}
-
-Result<FileLock> lock_repository(const Layout& layout) {
-  return FileLock::acquire(layout.root(), std::string(name::lock), 30s);
 }
 
 Result<void> check_encrypted(const Layout& layout) {

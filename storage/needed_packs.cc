@@ -103,17 +103,23 @@ Result<NeededPacks> needed_packs(const Layout& layout, const std::set<BackupId>&
   return needed;
 }
 
-Result<std::optional<BackupKey>> live_child(const Layout& layout, const BackupId& parent) {
+Result<std::map<BackupId, BackupKey>> live_children(const Layout& layout,
+                                                    std::span<const BackupKey> parents) {
+  std::set<BackupId> ids;
+  for (const BackupKey& parent : parents)
+    ids.insert(parse_backup_id(parent.id).value_or(BackupId{}));
   auto keys = layout.all_keys();
   if (!keys) return std::unexpected(std::move(keys.error()));
+  std::map<BackupId, BackupKey> children;
   for (BackupKey& key : *keys) {
     const auto head = layout.head(key);
-    if (!is_running(head) || (*head)->parent != parent) continue;
+    if (!is_running(head) || !(*head)->parent || !ids.contains(*(*head)->parent)) continue;
     const auto alive = is_being_written(layout, **head);
     if (!alive) return std::unexpected(alive.error());
-    if (*alive && is_running(layout.head(key))) return std::optional(std::move(key));
+    if (*alive && is_running(layout.head(key)))
+      children.try_emplace(*(*head)->parent, std::move(key));
   }
-  return std::nullopt;
+  return children;
 }
 
 }  // namespace sluice::storage

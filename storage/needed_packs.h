@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
+#include <span>
 
 #include "storage/backup_id.h"
 #include "storage/error.h"
@@ -32,9 +34,10 @@ struct NeededPacks {
 /// Errors: of a listing.
 [[nodiscard]] Result<NeededPacks> needed_packs(const Layout& layout, const std::set<BackupId>& of);
 
-/// The key of a backup that is being written by a live writer and builds on `parent`, if any.
+/// Backups that are being written by live writers and build on one of `parents`, by what they build
+/// on. HEADs are read once for all of them.
 /// Precondition: the repository's lock is held.
-[[nodiscard]] Result<std::optional<BackupKey>> live_child(const Layout& layout,
-                                                          const BackupId& parent);
+[[nodiscard]] Result<std::map<BackupId, BackupKey>> live_children(
+    const Layout& layout, std::span<const BackupKey> parents);
 
 }  // namespace sluice::storage

@@ -14,8 +14,8 @@
 
 #include "storage/begin_backup.h"
 #include "storage/checksum.h"
+#include "storage/collection.h"
 #include "storage/committed_backup.h"
-#include "storage/file_lock.h"
 #include "storage/lease.h"
 #include "storage/manifest_files.h"
 #include "storage/needed_packs.h"
@@ -23,6 +23,7 @@
 #include "storage/pack_reader.h"
 #include "storage/removal.h"
 #include "storage/repack_plan.h"
+#include "storage/repository_lock.h"
 
 namespace sluice::storage {
 namespace {
@@ -30,10 +31,6 @@ namespace {
 /// Under which its new packs are written: two of them exclude each other as two backups of one
 /// instance do.
 constexpr std::string_view instance = "sluice-repack";
-
-Result<FileLock> lock_repository(const Layout& layout) {
-  return FileLock::acquire(layout.root(), std::string(name::lock), repository_lock_patience);
-}
 
 /// Where the blobs of thin packs lie now.
 class Moves {
@@ -161,16 +158,6 @@ class Rewrite {
   std::map<PackId, PackRef> refs_;
 };
 
-/// One above that of every manifest there, whether HEAD names it or not.
-Result<std::uint32_t> next_manifest_number(const Directory& directory) {
-  const auto entries = list_directory(directory);
-  if (!entries) return std::unexpected(entries.error());
-  std::uint32_t last = 0;
-  for (const std::string& entry : *entries)
-    last = std::max(last, manifest_number(entry).value_or(0));
-  return last + 1;
-}
-
 Result<void> remove_other_manifests(const Directory& directory, std::uint32_t number) {
   const auto entries = list_directory(directory);
   if (!entries) return std::unexpected(entries.error());
@@ -187,17 +174,18 @@ Result<void> publish(const Layout& layout, IoQueue& queue, const Head& head, Bac
                      const AtStep& at_step) {
   const auto directory = layout.backup(backup.key);
   if (!directory) return std::unexpected(directory.error());
-  const auto number = next_manifest_number(*directory);
-  if (!number) return std::unexpected(number.error());
-  if (const auto written = write_manifest_files(queue, layout, backup, *number); !written)
+  const auto last = last_manifest_number(*directory);  // whether HEAD names it or not
+  if (!last) return std::unexpected(last.error());
+  const std::uint32_t number = *last + 1;
+  if (const auto written = write_manifest_files(queue, layout, backup, number); !written)
     return std::unexpected(written.error());
   if (at_step) at_step("manifest_rewritten");
   Head next = head;
   next.manifest_digest = backup.manifest_digest;
-  next.manifest_number = *number;
+  next.manifest_number = number;
   if (auto ok = swap_head(layout, head, next); !ok) return ok;
   if (at_step) at_step("manifest_swapped");
-  return remove_other_manifests(*directory, *number);
+  return remove_other_manifests(*directory, number);
 }
 
 /// Has one backup name the new packs. False when it must stay as it is.
@@ -206,11 +194,11 @@ Result<bool> rewrite_backup(const Layout& layout, IoQueue& queue, const BackupKe
   auto backup = read_backup(layout, key);
   if (!backup || !*backup || !rewrite.concerns(**backup)) return false;
   if ((*backup)->head_damage || (*backup)->manifest_damage) return false;
-  const auto child = live_child(layout, parse_backup_id(key.id).value_or(BackupId{}));
-  if (!child) return std::unexpected(child.error());
+  const auto children = live_children(layout, std::span(&key, 1));
+  if (!children) return std::unexpected(children.error());
   const auto head = layout.head(key);
   if (!head) return std::unexpected(head.error());
-  if (*child || !*head || (*head)->state != HeadState::committed) return false;
+  if (!children->empty() || !*head || (*head)->state != HeadState::committed) return false;
   if (auto ok = rewrite.apply(**backup); !ok) {
     if (ok.error().code == Errc::changed) return false;
     return std::unexpected(std::move(ok.error()));
@@ -242,10 +230,7 @@ Result<void> sweep(const Layout& layout, const OpenOptions& open, const BackupKe
   const auto cleared =
       remove_backup_files(layout, {writer}, {.keep_trash = open.keep_trash}, open.on_step);
   if (!cleared) return std::unexpected(cleared.error());
-  repacked.removed = {.packs = cleared->packs,
-                      .bytes = cleared->bytes,
-                      .kept_packs = cleared->kept_packs,
-                      .kept_because = cleared->kept_because};
+  repacked.removed = removed_of(*cleared);
   return {};
 }
 

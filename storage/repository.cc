@@ -17,6 +17,7 @@
 #include "storage/private_text.h"
 #include "storage/removal.h"
 #include "storage/repack.h"
+#include "storage/repository_lock.h"
 #include "storage/trash.h"
 
 namespace sluice::storage {
@@ -230,7 +231,8 @@ Result<void> Repository::set_checked(const BackupKey& key, std::string_view text
 namespace {
 
 /// Whether nothing keeps the backup from being removed.
-Result<void> check_removable(const Layout& layout, const BackupKey& key) {
+Result<void> check_removable(const Layout& layout, const BackupKey& key,
+                             const std::map<BackupId, BackupKey>& children) {
   const auto refuse = [&](Errc code, std::string why) {
     return std::unexpected(
         Error{.code = code, .detail = fmt::format("backup {}/{} {}", key.instance, key.id, why)});
@@ -243,32 +245,26 @@ Result<void> check_removable(const Layout& layout, const BackupKey& key) {
   const auto pin = read_pin(layout, key);
   if (!pin) return std::unexpected(pin.error());
   if (*pin) return refuse(Errc::pinned, fmt::format("({})", (*pin)->note));
-  const auto child = live_child(layout, parse_backup_id(key.id).value_or(BackupId{}));
-  if (!child) return std::unexpected(child.error());
-  if (!*child) return {};
+  const auto child = children.find(parse_backup_id(key.id).value_or(BackupId{}));
+  if (child == children.end()) return {};
   return refuse(Errc::busy, fmt::format("is what {}/{} builds on, which is being written",
-                                        (*child)->instance, (*child)->id));
-}
-
-Removed removed_of(const Cleared& cleared) {
-  return {.packs = cleared.packs,
-          .bytes = cleared.bytes,
-          .kept_packs = cleared.kept_packs,
-          .kept_because = cleared.kept_because};
+                                        child->second.instance, child->second.id));
 }
 
 }  // namespace
 
 Result<FileLock> Repository::lock_for_collection() const {
   if (auto ok = layout_->allows(Operation::gc); !ok) return std::unexpected(std::move(ok.error()));
-  return FileLock::acquire(layout_->root(), std::string(name::lock), repository_lock_patience);
+  return lock_repository(*layout_);
 }
 
 Result<Removed> Repository::remove_backups(std::span<const BackupKey> keys, bool accept_shrinkage) {
   const auto lock = lock_for_collection();
   if (!lock) return std::unexpected(lock.error());
+  const auto children = live_children(*layout_, keys);
+  if (!children) return std::unexpected(children.error());
   for (const BackupKey& key : keys) {
-    if (auto ok = check_removable(*layout_, key); !ok)
+    if (auto ok = check_removable(*layout_, key, *children); !ok)
       return std::unexpected(std::move(ok.error()));
   }
   for (const BackupKey& key : keys) {
