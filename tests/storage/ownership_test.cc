@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -160,18 +163,41 @@ TEST_F(Ownership, AMarkAsRemovedCountsMoreThanAHead) {
   EXPECT_EQ((*writer)->cleared().packs, 1u);
 }
 
-/// From here on fsync of the descriptor that open() would give next fails in this thread.
-bool deny_fsync_of_next_descriptor() {
-  const int next = ::dup(0);
-  if (next < 0 || ::close(next) != 0) return false;
-  const auto first = static_cast<unsigned>(next);
-  std::array<sock_filter, 7> code{{
+/// Marks the fsync that the handler below makes itself, which the filter lets through.
+constexpr long own_fsync = 0x51;
+
+/// Answers a trapped fsync: EIO for a directory, what the system says for anything else.
+void fail_fsync_of_directories(int /*signal*/, siginfo_t* /*info*/, void* context) {
+  auto& registers = static_cast<ucontext_t*>(context)->uc_mcontext;
+#if defined(__x86_64__)
+  auto& result = registers.gregs[REG_RAX];
+  const long descriptor = registers.gregs[REG_RDI];
+#elif defined(__aarch64__)
+  auto& result = registers.regs[0];
+  const auto descriptor = static_cast<long>(registers.regs[0]);
+#endif
+  struct stat found{};
+  if (::fstat(static_cast<int>(descriptor), &found) == 0 && S_ISDIR(found.st_mode)) {
+    result = -EIO;
+    return;
+  }
+  const int before = errno;
+  result = ::syscall(SYS_fsync, descriptor, 0, 0, 0, 0, own_fsync) == 0 ? 0 : -errno;
+  errno = before;
+}
+
+/// From here on fsync of a directory fails in this thread.
+bool deny_fsync_of_directories() {
+  struct sigaction action{};
+  action.sa_sigaction = fail_fsync_of_directories;
+  action.sa_flags = SA_SIGINFO;
+  if (::sigaction(SIGSYS, &action, nullptr) != 0) return false;
+  std::array<sock_filter, 6> code{{
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_fsync, 0, 4),
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, first, 1, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, first + 7, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_fsync, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[5])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, own_fsync, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   }};
   return install_filter(code);
@@ -184,9 +210,9 @@ TEST_F(Ownership, ACommitThatFailsAfterTheRenameOfHeadIsUnlistedAgain) {
                         .io = {.backend = IoBackend::threads, .decorate = {}},
                         .on_step = {}};
     options.on_step = [](std::string_view step) {
-      // The commit opens that directory, the root, and what is between, twice beside two files; the
-      // last of those is that directory again, and is synced. Who gives up opens it first of all.
-      if (step == "before_commit" && !deny_fsync_of_next_descriptor()) ::_exit(1);
+      // What is left of the commit is HEAD: its file is written, synced and renamed, and the
+      // directory is synced. Who gives up syncs that directory first of all.
+      if (step == "manifest_published" && !deny_fsync_of_directories()) ::_exit(1);
     };
     auto repository = Repository::open(root_, options);
     if (!repository) return 2;
