@@ -5,7 +5,8 @@ cmake_minimum_required(VERSION 3.25)
 # "sluice" stands for the public headers in engine/include/sluice/.
 set(may_include_engine rdb net storage sluice)
 set(may_include_tools sluice)
-set(may_include_tests rdb net storage engine sluice)
+set(may_include_service sluice)
+set(may_include_tests rdb net storage engine service sluice)
 set(may_include_bench rdb net storage engine sluice)
 
 # Libraries each folder must not include with angle brackets (regular expressions).
@@ -13,10 +14,11 @@ set(must_not_include_rdb "boost/|liburing|openssl/|lz4|sys/socket|netinet/|threa
 set(must_not_include_net "liburing|lz4|xxhash|iostream>|boost/asio.hpp")
 set(must_not_include_storage "boost/asio|boost/beast|netinet/|sys/socket|iostream>")
 set(must_not_include_engine "liburing|iostream>|boost/asio.hpp|CLI/")
+set(must_not_include_service "liburing|iostream>|boost/asio.hpp|lz4|xxhash|CLI/")
 set(must_not_include_tools "boost/|liburing|openssl/|lz4|xxhash")
 
 set(bad "")
-foreach(folder IN ITEMS rdb net storage engine tools tests bench)
+foreach(folder IN ITEMS rdb net storage engine service tools tests bench)
   file(GLOB_RECURSE files ${ROOT}/${folder}/*.h ${ROOT}/${folder}/*.cc)
   list(FILTER files EXCLUDE REGEX "^${ROOT}/tests/layering_violation/")
   foreach(file IN LISTS files)

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "sluice/result.h"
+
+namespace sluice::service {
+
+/// When something is done: on weekdays within a window, or every so many hours.
+struct Schedule {
+  std::array<bool, 7> days{true, true, true, true, true, true, true};  ///< From Monday.
+  unsigned start_minute = 2 * 60;  ///< Of the day, in the time zone.
+  unsigned window_minutes = 60;    ///< The start lies within; where in it, is the name's hash.
+  unsigned every_hours = 0;        ///< 1 to 168; counted from the zone's midnight of Monday. 0: by days.
+  std::string time_zone = "UTC";   ///< IANA name.
+
+  friend bool operator==(const Schedule&, const Schedule&) = default;
+};
+
+/// The first time after `after_ms` that is due for `name`, Unix milliseconds. The place within the
+/// window depends on the name alone, so that a fleet is spread and a restart changes nothing. A
+/// local time that a clock change skips is the first moment after the gap; one that it repeats is
+/// the first of the two. None when no day is chosen.
+[[nodiscard]] std::optional<std::int64_t> next_due(const Schedule& schedule,
+                                                   const std::string& name,
+                                                   std::int64_t after_ms);
+/// The newest time at or before `at_ms` that was due.
+[[nodiscard]] std::optional<std::int64_t> last_due(const Schedule& schedule,
+                                                   const std::string& name, std::int64_t at_ms);
+
+/// Whether the system knows the zone.
+[[nodiscard]] bool is_time_zone(const std::string& name);
+
+/// The schedule in words: "Mon, Wed, Fri from 02:00 to 03:00 Europe/Berlin".
+[[nodiscard]] std::string describe(const Schedule& schedule);
+
+}  // namespace sluice::service
