@@ -20,26 +20,26 @@ enum class Role : std::uint8_t { none, viewer, operator_, admin };
 
 /// Who asks.
 struct Caller {
-  std::string name;  ///< Of the user, or "token:LABEL".
+  std::string name = {};  ///< Of the user, or "token:LABEL".
   Role role = Role::none;
-  std::string csrf;     ///< Of a session; empty for a token.
-  std::string session;  ///< Hash of the session; empty for a token.
+  std::string csrf = {};     ///< Of a session; empty for a token.
+  std::string session = {};  ///< Hash of the session; empty for a token.
 };
 
 struct User {
-  std::string name;
+  std::string name = {};
   Role role = Role::viewer;
   std::int64_t created_at_ms = 0;
-  std::optional<std::int64_t> last_seen_at_ms;
+  std::optional<std::int64_t> last_seen_at_ms = {};
 };
 
 struct Token {
   std::int64_t id = 0;
-  std::string label;
+  std::string label = {};
   Role role = Role::viewer;
   std::int64_t created_at_ms = 0;
-  std::optional<std::int64_t> expires_at_ms;
-  std::optional<std::int64_t> last_used_at_ms;
+  std::optional<std::int64_t> expires_at_ms = {};
+  std::optional<std::int64_t> last_used_at_ms = {};
 };
 
 /// Users, sessions and API tokens. Of passwords the scrypt hash is kept (N 32768, r 8, p 1: 32 MiB
@@ -63,7 +63,7 @@ class Accounts {
   /// A new session and its secret. Errors: "bad_login", whatever was wrong; "too_many_tries" from
   /// an address, or for a name, that failed too often: says when to try again.
   struct Login {
-    std::string secret;  ///< For the cookie.
+    std::string secret = {};  ///< For the cookie.
     Caller caller;
   };
   [[nodiscard]] Result<Login> log_in(const std::string& name, const std::string& password,
@@ -85,7 +85,7 @@ class Accounts {
   [[nodiscard]] std::vector<Token> tokens();
   struct NewToken {
     std::int64_t id = 0;
-    std::string secret;
+    std::string secret = {};
   };
   [[nodiscard]] NewToken add_token(const std::string& label, Role role,
                                    std::optional<std::int64_t> expires_at_ms);

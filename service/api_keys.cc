@@ -97,7 +97,8 @@ HttpResponse search_keys(Call& call) {
 
 HttpResponse get_value(Call& call) {
   return with_backup(call, [&call](const BackupAtHand& at) {
-    GetOptions options{.place = place_of(at), .format = ValueFormat::json_line};
+    GetOptions options{.place = place_of(at), .key = {}, .db = {}};
+    options.format = ValueFormat::json_line;
     options.key = unescaped(call.request.parameter("key").value_or(""));
     KeyChoice keys;
     if (!choose(call, keys)) return bad_db();

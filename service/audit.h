@@ -13,12 +13,12 @@ namespace sluice::service {
 struct AuditEntry {
   std::int64_t seq = 0;
   std::int64_t at_ms = 0;
-  std::string actor;    ///< "-" for nobody who is known.
-  std::string address;  ///< That it came from.
-  std::string action;   ///< "backup.create", "session.open", …
-  std::string object;
-  std::string outcome;  ///< "ok", "refused", "failed".
-  std::string detail;   ///< Never a secret.
+  std::string actor = {};    ///< "-" for nobody who is known.
+  std::string address = {};  ///< That it came from.
+  std::string action = {};   ///< "backup.create", "session.open", …
+  std::string object = {};
+  std::string outcome = {};  ///< "ok", "refused", "failed".
+  std::string detail = {};   ///< Never a secret.
 };
 
 /// The audit log: rows are only ever added, which the database enforces, and each holds a hash over

@@ -21,7 +21,7 @@ class CatalogCache {
   /// A backup and the repository it is in, by the name that the configuration gives it.
   struct Entry {
     BackupSummary backup;
-    std::string repository;
+    std::string repository = {};
   };
 
   /// Lists a repository, or one instance in it, anew. Reads manifests: takes a while.
@@ -53,8 +53,8 @@ class CatalogCache {
  private:
   std::mutex refreshing_;  ///< So that an older listing does not replace a newer one.
   mutable std::mutex mutex_;
-  std::map<std::string, Entry> entries_;  ///< By id, which is by time.
-  std::map<std::string, std::map<std::string, Entry*>> by_instance_;
+  std::map<std::string, Entry> entries_ = {};  ///< By id, which is by time.
+  std::map<std::string, std::map<std::string, Entry*>> by_instance_ = {};
 };
 
 }  // namespace sluice::service

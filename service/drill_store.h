@@ -12,14 +12,14 @@ namespace sluice::service {
 /// A restore drill that was done.
 struct Drill {
   std::int64_t job = 0;
-  std::string instance;
-  std::string backup;
+  std::string instance = {};
+  std::string backup = {};
   std::int64_t at_ms = 0;
   double seconds = 0;  ///< Of the restore and its proof.
   bool ok = false;
-  std::optional<bool> digest_equal;
+  std::optional<bool> digest_equal = {};
   std::uint64_t keys = 0;
-  std::string message;
+  std::string message = {};
 };
 
 /// The drills in the service's state. Threads: any.

@@ -20,8 +20,8 @@ class EventHub {
   struct Changes {
     std::uint64_t seq = 0;  ///< To ask from the next time.
     bool missed = false;    ///< There were more than are remembered.
-    std::set<std::int64_t> jobs;
-    std::set<std::string> instances;
+    std::set<std::int64_t> jobs = {};
+    std::set<std::string> instances = {};
   };
   [[nodiscard]] Changes since(std::uint64_t seq) const;
   [[nodiscard]] std::uint64_t seq() const;
@@ -29,7 +29,7 @@ class EventHub {
  private:
   struct Change {
     std::int64_t job = 0;
-    std::string instance;
+    std::string instance = {};
   };
   void add(Change change);
 

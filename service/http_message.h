@@ -17,13 +17,13 @@ namespace sluice::service {
 
 /// A request as handlers see it.
 struct HttpRequest {
-  std::string method;
-  std::string path;                          ///< As it was sent, without the query.
-  std::vector<std::string> segments;         ///< Of the path, decoded.
-  std::map<std::string, std::string> query;  ///< Decoded; of one that is repeated the last.
-  std::map<std::string, std::string> headers;  ///< Names in lower case.
-  std::string body;
-  std::string peer;  ///< Address of the client, without a port; "local" for a Unix socket.
+  std::string method = {};
+  std::string path = {};                          ///< As it was sent, without the query.
+  std::vector<std::string> segments = {};         ///< Of the path, decoded.
+  std::map<std::string, std::string> query = {};  ///< Decoded; of one that is repeated the last.
+  std::map<std::string, std::string> headers = {};  ///< Names in lower case.
+  std::string body = {};
+  std::string peer = {};  ///< Address of the client, without a port; "local" for a Unix socket.
   bool tls = false;
 
   [[nodiscard]] std::string header(const std::string& name) const;
@@ -49,7 +49,7 @@ class BodySource {
 struct HttpResponse {
   unsigned status = 200;
   std::string type = "application/json";
-  std::string body;
+  std::string body = {};
   std::vector<std::pair<std::string, std::string>> headers = {};
   std::shared_ptr<BodySource> source = nullptr;  ///< In the place of `body`.
 };

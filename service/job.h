@@ -55,13 +55,13 @@ inline constexpr std::string_view retry = "retry";
 /// What somebody, or a schedule, wants done.
 struct NewJob {
   JobType type = JobType::backup;
-  std::string instance;  ///< Empty: of a whole repository.
-  std::string repository;
-  std::optional<std::string> backup;
+  std::string instance = {};  ///< Empty: of a whole repository.
+  std::string repository = {};
+  std::optional<std::string> backup = {};
   std::string cause{job_cause::manual};
-  std::optional<std::string> actor;
+  std::optional<std::string> actor = {};
   unsigned attempt = 1;
-  std::optional<std::int64_t> retry_of;
+  std::optional<std::int64_t> retry_of = {};
   std::int64_t not_before_ms = 0;
   std::string options = "{}";  ///< JSON, by type.
 };
@@ -70,13 +70,13 @@ struct NewJob {
 struct Job {
   std::int64_t id = 0;
   NewJob what;
-  std::string state;
+  std::string state = {};
   std::int64_t created_at_ms = 0;
-  std::optional<std::int64_t> started_at_ms;
-  std::optional<std::int64_t> finished_at_ms;
-  std::vector<std::string> notices;
-  std::optional<std::string> error;   ///< JSON of an Error.
-  std::optional<std::string> result;  ///< JSON; only when it was asked for.
+  std::optional<std::int64_t> started_at_ms = {};
+  std::optional<std::int64_t> finished_at_ms = {};
+  std::vector<std::string> notices = {};
+  std::optional<std::string> error = {};   ///< JSON of an Error.
+  std::optional<std::string> result = {};  ///< JSON; only when it was asked for.
 
   [[nodiscard]] bool is_over() const noexcept {
     return state != job_state::queued && state != job_state::running;

@@ -21,12 +21,12 @@ namespace sluice::service {
 
 /// How far a running job is.
 struct JobProgress {
-  std::string phase;
+  std::string phase = {};
   std::uint64_t bytes = 0;
-  std::optional<std::uint64_t> bytes_total;
+  std::optional<std::uint64_t> bytes_total = {};
   std::uint64_t keys = 0;
   double seconds = 0;
-  std::vector<std::string> notices;
+  std::vector<std::string> notices = {};
   std::uint64_t version = 0;  ///< Grows with each change.
 };
 

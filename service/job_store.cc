@@ -19,7 +19,8 @@ constexpr std::string_view columns =
 
 std::vector<std::string> texts_of(const std::string& array) {
   std::vector<std::string> texts;
-  for (const json::value& text : json::parse(array).as_array()) texts.emplace_back(text.as_string());
+  const json::value parsed = json::parse(array);
+  for (const json::value& text : parsed.as_array()) texts.emplace_back(text.as_string());
   return texts;
 }
 

@@ -12,20 +12,20 @@ namespace sluice::service {
 
 /// Which jobs are listed; newest first.
 struct JobQuery {
-  std::optional<std::string> instance;
-  std::optional<std::string> state;
-  std::optional<std::string> type;
-  std::optional<std::int64_t> before;  ///< Ids below this.
+  std::optional<std::string> instance = {};
+  std::optional<std::string> state = {};
+  std::optional<std::string> type = {};
+  std::optional<std::int64_t> before = {};  ///< Ids below this.
   unsigned limit = 50;
 };
 
 /// How a job ended.
 struct JobOutcome {
-  std::string state;
-  std::optional<std::string> error;   ///< JSON of an Error.
-  std::optional<std::string> result;  ///< JSON.
-  std::optional<std::string> backup;  ///< That it made, or was about.
-  std::vector<std::string> notices;
+  std::string state = {};
+  std::optional<std::string> error = {};   ///< JSON of an Error.
+  std::optional<std::string> result = {};  ///< JSON.
+  std::optional<std::string> backup = {};  ///< That it made, or was about.
+  std::vector<std::string> notices = {};
 };
 
 /// The jobs in the service's state. Threads: any.

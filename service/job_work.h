@@ -16,11 +16,11 @@ namespace sluice::service {
 
 /// A restore as it is planned, and then done: the options of both jobs.
 struct RestoreRequest {
-  std::string backup;
-  std::string instance;  ///< Whose server is written to.
+  std::string backup = {};
+  std::string instance = {};  ///< Whose server is written to.
   bool flush = false;
   std::string on_conflict = "refuse";
-  std::vector<std::string> match;  ///< Globs of keys; none: all.
+  std::vector<std::string> match = {};  ///< Globs of keys; none: all.
 };
 [[nodiscard]] std::string to_json(const RestoreRequest& request);
 [[nodiscard]] RestoreRequest restore_request_of(const std::string& options);

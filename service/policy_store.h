@@ -12,7 +12,7 @@ namespace sluice::service {
 
 /// The policy of an instance and where it comes from.
 struct EffectivePolicy {
-  std::optional<Policy> policy;
+  std::optional<Policy> policy = {};
   std::string source = "none";  ///< "file", "console", "none".
 };
 

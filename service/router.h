@@ -20,9 +20,9 @@ struct Call {
   Core& core;
   const HttpRequest& request;
   Caller caller;                              ///< Nobody's where the route needs no role.
-  std::map<std::string, std::string> path;    ///< What stood for {names} of the pattern.
-  boost::json::object body;
-  std::string detail;  ///< For the audit log; the handler may set it.
+  std::map<std::string, std::string> path = {};    ///< What stood for {names} of the pattern.
+  boost::json::object body = {};
+  std::string detail = {};  ///< For the audit log; the handler may set it.
 
   [[nodiscard]] const std::string& part(const std::string& name) const { return path.at(name); }
 };
@@ -50,7 +50,7 @@ class Router {
  private:
   struct Match {
     const Route* route = nullptr;
-    std::map<std::string, std::string> path;
+    std::map<std::string, std::string> path = {};
     bool other_method = false;  ///< There is a route, but not for this method.
   };
   [[nodiscard]] Match match(const HttpRequest& request) const;
@@ -59,8 +59,8 @@ class Router {
 
   Core& core_;
   const Gate& gate_;
-  std::vector<Route> routes_;
-  std::vector<std::vector<std::string>> patterns_;  ///< Of the routes, split.
+  std::vector<Route> routes_ = {};
+  std::vector<std::vector<std::string>> patterns_ = {};  ///< Of the routes, split.
 };
 
 }  // namespace sluice::service
