@@ -17,6 +17,12 @@ bool has_password(std::string_view uri) {
   return parsed && !parsed->password.empty();
 }
 
+Result<std::string> display_address(const ServerAddress& address) {
+  auto link = engine::make_link(address);
+  if (!link) return std::unexpected(link.error());
+  return std::move(link->display);
+}
+
 namespace engine {
 namespace {
 

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "service/quantity.h"
+
 namespace sluice::service {
 namespace {
 
@@ -95,10 +97,6 @@ const date::time_zone* find_zone(const std::string& name) {
   } catch (const std::exception&) {
     return nullptr;
   }
-}
-
-std::string clock_text(unsigned minute) {
-  return fmt::format("{:02}:{:02}", minute / 60 % 24, minute % 60);
 }
 
 std::string days_text(const std::array<bool, 7>& days) {

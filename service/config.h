@@ -25,10 +25,10 @@ struct Policy {
   ReadFrom from = ReadFrom::prefer_replica;
   BackupLayout layout = BackupLayout::canonical;
   std::string compression = "lz4";
-  unsigned retries = 3;                   ///< After the first try.
-  std::int64_t retry_delay_ms = 60'000;   ///< Before the first retry; doubles each time.
-  std::optional<Schedule> verify;         ///< The newest backup is checked to the digest.
-  std::optional<Schedule> drill;          ///< A random backup is restored and compared.
+  unsigned retries = 3;                  ///< After the first try.
+  std::int64_t retry_delay_ms = 60'000;  ///< Before the first retry; doubles each time.
+  std::optional<Schedule> verify;        ///< The newest backup is checked to the digest.
+  std::optional<Schedule> drill;         ///< A random backup is restored and compared.
 };
 
 struct RepositoryEntry {
@@ -72,14 +72,15 @@ struct NotifyEntry {
 };
 
 struct Config {
-  std::string file;         ///< That it was read from.
-  std::string state;        ///< Directory of the service's own state.
-  std::string time_zone;    ///< IANA name; for policies that name none.
+  std::string file;       ///< That it was read from.
+  std::string state;      ///< Directory of the service's own state.
+  std::string time_zone;  ///< IANA name; for policies that name none.
   ListenEntry listen;
   std::uint64_t memory_bytes = 384ULL << 20;  ///< Of all running jobs together.
   unsigned jobs = 8;                          ///< That run at once, at most.
   bool metrics_open = true;                   ///< /metrics without a token.
-  double shrink_ratio = 0.5;   ///< A backup with fewer keys or bytes than so much of the last is told.
+  double shrink_ratio =
+      0.5;  ///< A backup with fewer keys or bytes than so much of the last is told.
   std::int64_t overdue_ms = 2LL * 3600 * 1000;  ///< So long after its time a backup is overdue.
   std::int64_t job_history_ms = 90LL * 24 * 3600 * 1000;
   std::string drill_target;  ///< Name of a target with `how` "local…"; empty: no drills.

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "sluice/result.h"
+
 namespace sluice {
 
 /// TLS towards a live server. Files are PEM. Used with rediss:// and valkeys://.
@@ -43,5 +45,9 @@ enum class ReadFrom : std::uint8_t {
 
 /// Whether a server's address carries a password.
 [[nodiscard]] bool has_password(std::string_view uri);
+
+/// The address as messages have it, without secrets. Errors: what every job refuses of an address:
+/// "bad_uri", "database_given", "bad_option".
+[[nodiscard]] Result<std::string> display_address(const ServerAddress& address);
 
 }  // namespace sluice
