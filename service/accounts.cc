@@ -23,21 +23,21 @@ Error error(std::string code, std::string message) {
 
 Result<void> check_password(const std::string& password) {
   if (password.size() < Accounts::password_min || password.size() > password_max) {
-    return std::unexpected(error("weak_password", fmt::format("a password needs {} to {} bytes",
-                                                              Accounts::password_min,
-                                                              password_max)));
+    return std::unexpected(error(
+        "weak_password",
+        fmt::format("a password needs {} to {} bytes", Accounts::password_min, password_max)));
   }
   return {};
 }
 
 Result<void> check_name(const std::string& name) {
-  const bool good = !name.empty() && name.size() <= name_max &&
-                    std::ranges::all_of(name, [](unsigned char c) {
-                      return std::isalnum(c) || c == '.' || c == '_' || c == '-' || c == '@';
-                    });
+  const bool good =
+      !name.empty() && name.size() <= name_max && std::ranges::all_of(name, [](unsigned char c) {
+        return std::isalnum(c) || c == '.' || c == '_' || c == '-' || c == '@';
+      });
   if (good) return {};
-  return std::unexpected(error(
-      "bad_name", "a name has 1 to 64 letters, digits and any of . _ - @: choose another"));
+  return std::unexpected(
+      error("bad_name", "a name has 1 to 64 letters, digits and any of . _ - @: choose another"));
 }
 
 std::int64_t count_admins(Database::Writing& writing) {
@@ -45,9 +45,7 @@ std::int64_t count_admins(Database::Writing& writing) {
   return count.step() ? count.number(0) : 0;
 }
 
-Error last_admin() {
-  return error("last_admin", "this is the last admin: make another one first");
-}
+Error last_admin() { return error("last_admin", "this is the last admin: make another one first"); }
 
 Error no_such_user(const std::string& name) {
   return error("not_found", "there is no user " + name);
@@ -119,9 +117,8 @@ Result<Accounts::Login> Accounts::log_in(const std::string& name, const std::str
                                          const std::string& address) {
   for (const std::string& who : {"a:" + address, "n:" + name}) {
     if (const auto wait = limit_.try_again_in_s(who, now_ms()); wait > 0) {
-      return std::unexpected(error("too_many_tries",
-                                   fmt::format("too many failed sign-ins: try again in {} s",
-                                               wait)));
+      return std::unexpected(error(
+          "too_many_tries", fmt::format("too many failed sign-ins: try again in {} s", wait)));
     }
   }
   const auto hash = password_of(name);
@@ -228,7 +225,8 @@ std::optional<Caller> Accounts::by_token(std::string_view secret) {
 
 std::vector<User> Accounts::users() {
   Database::Reading reading(database_);
-  auto row = reading.statement("SELECT name, role, created_at, last_seen_at FROM users ORDER BY name");
+  auto row =
+      reading.statement("SELECT name, role, created_at, last_seen_at FROM users ORDER BY name");
   std::vector<User> users;
   while (row.step()) {
     users.push_back({.name = row.text(0),
@@ -272,8 +270,9 @@ Result<void> Accounts::change_user(const std::string& name, std::optional<Role> 
   if (role) role_name = std::string(to_string(*role));
   Database::Writing writing(database_);
   writing
-      .statement("UPDATE users SET role = coalesce(?, role), password = coalesce(?, password) "
-                 "WHERE name = ?")
+      .statement(
+          "UPDATE users SET role = coalesce(?, role), password = coalesce(?, password) "
+          "WHERE name = ?")
       .bind(role_name)
       .bind(hash)
       .bind(std::string_view(name))

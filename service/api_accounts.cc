@@ -80,7 +80,8 @@ HttpResponse add_token(Call& call) {
   call.detail = label + " as " + text_of(call.body, "role");
   if (!role) return bad_role();
   if (label.empty() || label.size() > label_max)
-    return error_response(422, "bad_label", "a label has 1 to 100 bytes: say what the token is for");
+    return error_response(422, "bad_label",
+                          "a label has 1 to 100 bytes: say what the token is for");
   std::optional<std::int64_t> expires;
   if (const auto days = number_of(call.body, "expires_in_days")) {
     if (*days < 1 || *days > days_max)
@@ -112,8 +113,7 @@ HttpResponse list_audit(Call& call) {
                                    {"outcome", entry.outcome},
                                    {"detail", entry.detail}});
   }
-  return json_response(
-      {{"entries", std::move(entries)}, {"chain_ok", call.core.audit.is_whole()}});
+  return json_response({{"entries", std::move(entries)}, {"chain_ok", call.core.audit.is_whole()}});
 }
 
 }  // namespace

@@ -70,8 +70,8 @@ HttpResponse get_backup(Call& call) {
   return with_backup(call, [&call](const BackupAtHand& at) {
     const auto detail = show(at.repository.place, at.entry.backup.id);
     if (!detail) return error_response(detail.error());
-    return json_response({{"backup", backup_json(call.core, at.entry)},
-                          {"detail", json::parse(to_json(*detail))}});
+    return json_response(
+        {{"backup", backup_json(call.core, at.entry)}, {"detail", json::parse(to_json(*detail))}});
   });
 }
 
@@ -132,9 +132,9 @@ HttpResponse download(Call& call) {
     auto source = RdbDownload::start(at.repository.place, backup.id, call.core.network());
     if (!source) return error_response(500, "fault", "no pipe can be had: too many open files");
     HttpResponse response{.status = 200, .type = "application/octet-stream", .body = {}};
-    response.headers.emplace_back("Content-Disposition",
-                                  "attachment; filename=\"" + backup.instance + "-" + backup.id +
-                                      ".rdb\"");
+    response.headers.emplace_back(
+        "Content-Disposition",
+        "attachment; filename=\"" + backup.instance + "-" + backup.id + ".rdb\"");
     response.source = std::move(source);
     return response;
   });
@@ -196,7 +196,8 @@ void add_backup_routes(std::vector<Route>& routes) {
       {"POST", "/backups/{id}/verify", Role::operator_, verify_backup, "backup.verify"});
   routes.push_back({"GET", "/backups/{id}/rdb", Role::operator_, download, "backup.download"});
   routes.push_back({"PUT", "/backups/{id}/pin", Role::operator_, pin_backup, "backup.pin", true});
-  routes.push_back({"DELETE", "/backups/{id}/pin", Role::admin, unpin_backup, "backup.unpin", true});
+  routes.push_back(
+      {"DELETE", "/backups/{id}/pin", Role::admin, unpin_backup, "backup.unpin", true});
   routes.push_back({"DELETE", "/backups/{id}", Role::admin, remove_backup, "backup.delete"});
   routes.push_back({"POST", "/backups/{id}/analysis", Role::operator_, analyse, "backup.analyse"});
   routes.push_back({"GET", "/backups/{id}/analysis", Role::operator_, get_analysis});

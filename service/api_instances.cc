@@ -97,17 +97,17 @@ HttpResponse reset_policy(Call& call) {
 
 HttpResponse create_backup(Call& call) {
   return with_instance(call, [&call](const InstanceEntry& instance) {
-    return queue(call, {.type = JobType::backup,
-                        .instance = instance.name,
-                        .repository = instance.repository});
+    return queue(
+        call,
+        {.type = JobType::backup, .instance = instance.name, .repository = instance.repository});
   });
 }
 
 HttpResponse create_drill(Call& call) {
   return with_instance(call, [&call](const InstanceEntry& instance) {
-    return queue(call, {.type = JobType::drill,
-                        .instance = instance.name,
-                        .repository = instance.repository});
+    return queue(
+        call,
+        {.type = JobType::drill, .instance = instance.name, .repository = instance.repository});
   });
 }
 
@@ -119,10 +119,12 @@ void add_instance_routes(std::vector<Route>& routes) {
   routes.push_back({"GET", "/instances/{name}", Role::viewer, get_instance});
   routes.push_back({"GET", "/instances/{name}/policy", Role::viewer, get_policy});
   routes.push_back({"PUT", "/instances/{name}/policy", Role::admin, set_policy, "policy.set"});
-  routes.push_back({"DELETE", "/instances/{name}/policy", Role::admin, reset_policy, "policy.reset"});
+  routes.push_back(
+      {"DELETE", "/instances/{name}/policy", Role::admin, reset_policy, "policy.reset"});
   routes.push_back(
       {"POST", "/instances/{name}/backups", Role::operator_, create_backup, "backup.create"});
-  routes.push_back({"POST", "/instances/{name}/drills", Role::operator_, create_drill, "drill.run"});
+  routes.push_back(
+      {"POST", "/instances/{name}/drills", Role::operator_, create_drill, "drill.run"});
 }
 
 }  // namespace sluice::service

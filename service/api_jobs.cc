@@ -63,8 +63,7 @@ HttpResponse cancel_job(Call& call) {
 
 HttpResponse events(Call& call) {
   HttpResponse response{.status = 200, .type = "text/event-stream", .body = {}};
-  response.source =
-      std::make_shared<EventStream>(call.core, call.core.network());
+  response.source = std::make_shared<EventStream>(call.core, call.core.network());
   return response;
 }
 

@@ -21,12 +21,9 @@ json::value json_or_null(const std::optional<std::string>& text) {
 
 json::value progress_json(const std::optional<JobProgress>& progress) {
   if (!progress || progress->version == 0) return nullptr;
-  json::object object{{"phase", progress->phase},
-                      {"bytes", progress->bytes},
-                      {"bytes_total", nullptr},
-                      {"keys", progress->keys},
-                      {"seconds", progress->seconds},
-                      {"percent", nullptr},
+  json::object object{{"phase", progress->phase},     {"bytes", progress->bytes},
+                      {"bytes_total", nullptr},       {"keys", progress->keys},
+                      {"seconds", progress->seconds}, {"percent", nullptr},
                       {"bytes_per_second", 0}};
   if (progress->bytes_total) {
     object["bytes_total"] = *progress->bytes_total;
@@ -94,6 +91,12 @@ json::object backup_json(Core& core, const CatalogCache::Entry& entry) {
   object["repository"] = entry.repository;
   object["kind"] = entry.backup.parent ? "incremental" : "full";
   object["mode"] = core.origin_of(entry.backup.id);
+  object["verified"] = nullptr;
+  if (const auto& check = entry.backup.verified) {
+    object["verified"] = json::object{{"finished_at", format_time(check->finished_at_ms)},
+                                      {"level", check->level},
+                                      {"ok", check->ok}};
+  }
   return object;
 }
 
@@ -134,14 +137,10 @@ json::object policy_answer(Core& core, const InstanceEntry& instance) {
 }
 
 json::object drill_json(const Drill& drill) {
-  json::object object{{"job", drill.job},
-                      {"instance", drill.instance},
-                      {"backup", drill.backup},
-                      {"at", format_time(drill.at_ms)},
-                      {"seconds", drill.seconds},
-                      {"ok", drill.ok},
-                      {"digest_equal", nullptr},
-                      {"keys", drill.keys},
+  json::object object{{"job", drill.job},         {"instance", drill.instance},
+                      {"backup", drill.backup},   {"at", format_time(drill.at_ms)},
+                      {"seconds", drill.seconds}, {"ok", drill.ok},
+                      {"digest_equal", nullptr},  {"keys", drill.keys},
                       {"message", drill.message}};
   if (drill.digest_equal) object["digest_equal"] = *drill.digest_equal;
   return object;

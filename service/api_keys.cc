@@ -39,9 +39,12 @@ json::value number_or_null(const std::string& digits) {
 }
 
 json::object key_json(const std::vector<std::string>& fields) {
-  json::object key{{"db", std::stoll(fields[0])}, {"key", fields[1]},
-                   {"type", fields[2]},           {"encoding", fields[3]},
-                   {"expiry", nullptr},           {"num_elements", number_or_null(fields[7])},
+  json::object key{{"db", std::stoll(fields[0])},
+                   {"key", fields[1]},
+                   {"type", fields[2]},
+                   {"encoding", fields[3]},
+                   {"expiry", nullptr},
+                   {"num_elements", number_or_null(fields[7])},
                    {"size_in_bytes", number_or_null(fields[8])}};
   if (!fields[4].empty()) key["expiry"] = format_time(std::stoll(fields[4]));
   return key;
@@ -111,9 +114,9 @@ HttpResponse get_value(Call& call) {
                   return get_key(to, job);
                 });
     if (captured.end != CapturedOutput::End::whole) {
-      return error_response(413, "too_large",
-                            "the value is longer than 1 MiB as JSON: use `sluice get " +
-                                at.entry.backup.id + "`");
+      return error_response(
+          413, "too_large",
+          "the value is longer than 1 MiB as JSON: use `sluice get " + at.entry.backup.id + "`");
     }
     if (!captured.outcome) return error_response(captured.outcome.error());
     return HttpResponse{.status = 200, .body = captured.text};

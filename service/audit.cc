@@ -22,8 +22,9 @@ AuditEntry entry_of(const Statement& row) {
 }
 
 std::string chained(const std::string& before, const AuditEntry& entry) {
-  const boost::json::array row{before,       entry.seq,    entry.at_ms,   entry.actor, entry.address,
-                               entry.action, entry.object, entry.outcome, entry.detail};
+  const boost::json::array row{before,       entry.seq,     entry.at_ms,
+                               entry.actor,  entry.address, entry.action,
+                               entry.object, entry.outcome, entry.detail};
   return sha256_hex(boost::json::serialize(row));
 }
 
@@ -55,8 +56,9 @@ void Audit::add(const AuditEntry& entry) {
 
 std::vector<AuditEntry> Audit::list(std::optional<std::int64_t> before, unsigned limit) {
   Database::Reading reading(database_);
-  auto rows = reading.statement("SELECT " + std::string(columns) +
-                                " FROM audit WHERE ?1 IS NULL OR seq < ?1 ORDER BY seq DESC LIMIT ?2");
+  auto rows =
+      reading.statement("SELECT " + std::string(columns) +
+                        " FROM audit WHERE ?1 IS NULL OR seq < ?1 ORDER BY seq DESC LIMIT ?2");
   rows.bind(before).bind(std::int64_t{limit});
   std::vector<AuditEntry> entries;
   while (rows.step()) entries.push_back(entry_of(rows));
@@ -65,7 +67,8 @@ std::vector<AuditEntry> Audit::list(std::optional<std::int64_t> before, unsigned
 
 bool Audit::is_whole() {
   Database::Reading reading(database_);
-  auto rows = reading.statement("SELECT " + std::string(columns) + ", chain FROM audit ORDER BY seq");
+  auto rows =
+      reading.statement("SELECT " + std::string(columns) + ", chain FROM audit ORDER BY seq");
   std::string before;
   for (std::int64_t seq = 1; rows.step(); ++seq) {
     const AuditEntry entry = entry_of(rows);

@@ -47,7 +47,8 @@ CapturedOutput capture(
   CapturedOutput captured;
   {
     std::jthread writer([&captured, &job, out = ends[1]](const std::stop_token& stop) {
-      captured.outcome = job(fmt::format("/proc/self/fd/{}", out), {.observer = nullptr, .stop = stop});
+      captured.outcome =
+          job(fmt::format("/proc/self/fd/{}", out), {.observer = nullptr, .stop = stop});
       ::close(out);
     });
     captured.end = read_into(captured.text, ends[0], bytes_max, Clock::now() + time_max);

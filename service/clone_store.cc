@@ -31,8 +31,9 @@ Clone clone_of(const Statement& row) {
 std::int64_t CloneStore::add(const Clone& clone) {
   Database::Writing writing(database_);
   writing
-      .statement("INSERT INTO clones(backup, instance, target, directory, created_at, state, job) "
-                 "VALUES(?,?,?,?,?,?,?)")
+      .statement(
+          "INSERT INTO clones(backup, instance, target, directory, created_at, state, job) "
+          "VALUES(?,?,?,?,?,?,?)")
       .bind(std::string_view(clone.backup))
       .bind(std::string_view(clone.instance))
       .bind(std::string_view(clone.target))
@@ -48,8 +49,7 @@ std::int64_t CloneStore::add(const Clone& clone) {
 
 void CloneStore::set_server(std::int64_t id, const std::string& uri, const std::string& directory,
                             const ServerAddress& address) {
-  const boost::json::object secret{{"uri", address.uri},
-                                   {"password", or_null(address.password)}};
+  const boost::json::object secret{{"uri", address.uri}, {"password", or_null(address.password)}};
   Database::Writing writing(database_);
   writing.statement("UPDATE clones SET uri = ?, directory = ?, address = ? WHERE id = ?")
       .bind(std::string_view(uri))
@@ -69,14 +69,12 @@ void CloneStore::set_state(std::int64_t id, const std::string& state) {
   writing.commit();
 }
 
-void CloneStore::set_result(std::int64_t id, const std::string& state,
-                            std::optional<bool> verified, std::uint64_t keys,
-                            const std::optional<std::string>& digest) {
+void CloneStore::set_result(std::int64_t id, const std::string& state, std::optional<bool> verified,
+                            std::uint64_t keys, const std::optional<std::string>& digest) {
   std::optional<std::int64_t> proven;
   if (verified) proven = *verified ? 1 : 0;
   Database::Writing writing(database_);
-  writing
-      .statement("UPDATE clones SET state = ?, verified = ?, keys = ?, digest = ? WHERE id = ?")
+  writing.statement("UPDATE clones SET state = ?, verified = ?, keys = ?, digest = ? WHERE id = ?")
       .bind(std::string_view(state))
       .bind(proven)
       .bind(static_cast<std::int64_t>(keys))

@@ -14,12 +14,12 @@ namespace sluice::service {
 struct Clone {
   std::int64_t id = 0;
   std::string backup = {};
-  std::string instance = {};  ///< Of the backup.
-  std::string target = {};    ///< Name of the configuration's.
-  std::string uri = {};       ///< Without secrets; empty until it is known.
-  std::string directory = {};            ///< Of a local one.
+  std::string instance = {};   ///< Of the backup.
+  std::string target = {};     ///< Name of the configuration's.
+  std::string uri = {};        ///< Without secrets; empty until it is known.
+  std::string directory = {};  ///< Of a local one.
   std::int64_t created_at_ms = 0;
-  std::string state = "making";     ///< making ready failed gone promoted
+  std::string state = "making";  ///< making ready failed gone promoted
   std::optional<bool> verified = {};
   std::uint64_t keys = 0;
   std::optional<std::string> digest = {};

@@ -35,21 +35,24 @@ Core::Core(std::unique_ptr<Database> database, std::shared_ptr<const Config> con
       accounts(*database_),
       audit(*database_),
       work_(*database_, policies, catalog),
-      runner(jobs, {.work = [this](const Job& job,
-                                   const JobContext& context) { return work_(job, context); },
-                    .memory_of = [this](const Job& job) { return work_.memory_of(job); },
-                    .on_change = [this](std::int64_t id) { events.job_changed(id); },
-                    .on_finished = [this](const Job& job,
-                                          const JobOutcome& outcome) { on_finished(job, outcome); }}),
+      runner(jobs,
+             {.work = [this](const Job& job,
+                             const JobContext& context) { return work_(job, context); },
+              .memory_of = [this](const Job& job) { return work_.memory_of(job); },
+              .on_change = [this](std::int64_t id) { events.job_changed(id); },
+              .on_finished = [this](const Job& job,
+                                    const JobOutcome& outcome) { on_finished(job, outcome); }}),
       scheduler_(*database_, policies,
                  {.submit = [this](const NewJob& job) { return submit(job); },
-                  .newest_backup = [this](const std::string& instance) {
-                    const auto newest = catalog.newest(instance);
-                    return newest ? std::optional(newest->backup.id) : std::nullopt;
-                  },
-                  .on_left_out = [this](const InstanceEntry& instance, const std::string& what) {
-                    log_(fmt::format("{}: left out: {}", instance.name, what));
-                  }}) {}
+                  .newest_backup =
+                      [this](const std::string& instance) {
+                        const auto newest = catalog.newest(instance);
+                        return newest ? std::optional(newest->backup.id) : std::nullopt;
+                      },
+                  .on_left_out =
+                      [this](const InstanceEntry& instance, const std::string& what) {
+                        log_(fmt::format("{}: left out: {}", instance.name, what));
+                      }}) {}
 
 Core::~Core() { clock_ = {}; }
 
@@ -163,8 +166,7 @@ void Core::on_finished(const Job& job, const JobOutcome& outcome) {
   const bool writes_backups = what.type == JobType::backup || what.type == JobType::verify ||
                               what.type == JobType::remove || what.type == JobType::prune;
   if (writes_backups) {
-    refresh(what.repository,
-            what.instance.empty() ? std::nullopt : std::optional(what.instance));
+    refresh(what.repository, what.instance.empty() ? std::nullopt : std::optional(what.instance));
   }
   if (what.type == JobType::backup && good) {
     static_cast<void>(submit({.type = JobType::prune,

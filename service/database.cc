@@ -60,8 +60,7 @@ Statement::Statement(sqlite3* database, std::string_view sql) {
 void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
 
 Statement& Statement::bind(std::int64_t value) {
-  check(sqlite3_db_handle(statement_.get()),
-        sqlite3_bind_int64(statement_.get(), ++bound_, value));
+  check(sqlite3_db_handle(statement_.get()), sqlite3_bind_int64(statement_.get(), ++bound_, value));
   return *this;
 }
 
@@ -105,9 +104,7 @@ std::int64_t Statement::number(int column) const {
   return sqlite3_column_int64(statement_.get(), column);
 }
 
-double Statement::real(int column) const {
-  return sqlite3_column_double(statement_.get(), column);
-}
+double Statement::real(int column) const { return sqlite3_column_double(statement_.get(), column); }
 
 std::string Statement::text(int column) const {
   const auto* bytes = sqlite3_column_text(statement_.get(), column);
@@ -135,8 +132,7 @@ Database::~Database() = default;
 Result<std::unique_ptr<Database>> Database::open(const std::string& file) {
   const auto connect = [&file](int flags) {
     sqlite3* opened = nullptr;
-    const int code =
-        sqlite3_open_v2(file.c_str(), &opened, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+    const int code = sqlite3_open_v2(file.c_str(), &opened, flags | SQLITE_OPEN_NOMUTEX, nullptr);
     Connection connection(opened);
     if (code != SQLITE_OK) {
       throw std::runtime_error(opened != nullptr ? sqlite3_errmsg(opened) : "out of memory");
@@ -149,8 +145,9 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& file) {
     Connection writer;
     try {
       writer = connect(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
-      execute(writer.get(), "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
-                            "PRAGMA foreign_keys = ON");
+      execute(writer.get(),
+              "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
+              "PRAGMA foreign_keys = ON");
     } catch (...) {
       ::umask(before);
       throw;
@@ -173,8 +170,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& file) {
   }
 }
 
-Database::Writing::Writing(Database& database)
-    : database_(database), lock_(database.write_mutex_) {
+Database::Writing::Writing(Database& database) : database_(database), lock_(database.write_mutex_) {
   execute(database_.writer_.get(), "BEGIN IMMEDIATE");
 }
 

@@ -29,8 +29,7 @@ class DrillStore {
 
   void add(const Drill& drill);
   /// Newest first.
-  [[nodiscard]] std::vector<Drill> list(const std::optional<std::string>& instance,
-                                        unsigned limit);
+  [[nodiscard]] std::vector<Drill> list(const std::optional<std::string>& instance, unsigned limit);
 
  private:
   Database& database_;

@@ -25,7 +25,7 @@ class EventStream : public BodySource {
   boost::asio::steady_timer timer_;
   bool greeted_ = false;
   std::uint64_t seq_ = 0;
-  unsigned quiet_ = 0;  ///< Looks in a row that found nothing.
+  unsigned quiet_ = 0;                              ///< Looks in a row that found nothing.
   std::map<std::int64_t, std::uint64_t> versions_;  ///< Of the progress of running jobs, as sent.
 };
 

@@ -15,12 +15,10 @@ struct CodeStatus {
   unsigned status;
 };
 constexpr std::array statuses{
-    CodeStatus{"not_found", 404},     CodeStatus{"no_such_key", 404},
-    CodeStatus{"busy", 409},          CodeStatus{"exists", 409},
-    CodeStatus{"pinned", 409},        CodeStatus{"last_admin", 409},
-    CodeStatus{"bad_login", 401},     CodeStatus{"bad_token", 403},
-    CodeStatus{"too_many_tries", 429}, CodeStatus{"too_large", 413},
-    CodeStatus{"fault", 500},
+    CodeStatus{"not_found", 404}, CodeStatus{"no_such_key", 404}, CodeStatus{"busy", 409},
+    CodeStatus{"exists", 409},    CodeStatus{"pinned", 409},      CodeStatus{"last_admin", 409},
+    CodeStatus{"bad_login", 401}, CodeStatus{"bad_token", 403},   CodeStatus{"too_many_tries", 429},
+    CodeStatus{"too_large", 413}, CodeStatus{"fault", 500},
 };
 
 /// Calls `take` with each piece of the text between separators.

@@ -18,9 +18,9 @@ namespace sluice::service {
 /// A request as handlers see it.
 struct HttpRequest {
   std::string method = {};
-  std::string path = {};                          ///< As it was sent, without the query.
-  std::vector<std::string> segments = {};         ///< Of the path, decoded.
-  std::map<std::string, std::string> query = {};  ///< Decoded; of one that is repeated the last.
+  std::string path = {};                            ///< As it was sent, without the query.
+  std::vector<std::string> segments = {};           ///< Of the path, decoded.
+  std::map<std::string, std::string> query = {};    ///< Decoded; of one that is repeated the last.
   std::map<std::string, std::string> headers = {};  ///< Names in lower case.
   std::string body = {};
   std::string peer = {};  ///< Address of the client, without a port; "local" for a Unix socket.

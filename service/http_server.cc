@@ -37,11 +37,12 @@ constexpr std::uint32_t header_max = 16 << 10;
 constexpr std::chrono::milliseconds accept_pause(100);
 
 Error listen_failed(const std::string& address, const std::string& what) {
-  return {.stage = Stage::engine,
-          .code = "listen_failed",
-          .message = fmt::format("cannot listen at {}: {}; change address in [listen], or stop what "
-                                 "listens there",
-                                 address, what)};
+  return {
+      .stage = Stage::engine,
+      .code = "listen_failed",
+      .message = fmt::format("cannot listen at {}: {}; change address in [listen], or stop what "
+                             "listens there",
+                             address, what)};
 }
 
 std::string lower(std::string_view text) {
@@ -83,9 +84,9 @@ asio::awaitable<HttpResponse> call(const HttpServer::Handler& handler, const Htt
   try {
     co_return handler(request);
   } catch (const std::exception& problem) {
-    co_return error_response(500, "fault",
-                             fmt::format("{}; this is a fault of sluice, please report it",
-                                         problem.what()));
+    co_return error_response(
+        500, "fault",
+        fmt::format("{}; this is a fault of sluice, please report it", problem.what()));
   }
 }
 
@@ -154,8 +155,9 @@ Result<void> HttpServer::listen_tcp(const std::string& host, const std::string& 
   if (!bad) acceptor->listen(asio::socket_base::max_listen_connections, bad);
   if (bad) return std::unexpected(listen_failed(listen_.address, bad.message()));
   const auto bound = acceptor->local_endpoint();
-  const std::string shown = bound.address().is_v6() ? fmt::format("[{}]", bound.address().to_string())
-                                                    : bound.address().to_string();
+  const std::string shown = bound.address().is_v6()
+                                ? fmt::format("[{}]", bound.address().to_string())
+                                : bound.address().to_string();
   url_ = fmt::format("{}://{}:{}", tls_ ? "https" : "http", shown, bound.port());
   asio::co_spawn(io_, accept(std::move(acceptor)), asio::detached);
   return {};
@@ -298,7 +300,8 @@ asio::awaitable<bool> HttpServer::send_pieces(Stream& stream, const HttpResponse
     if (state == BodySource::State::broken) co_return false;
     plain(stream).expires_after(write_time_max);
     if (!piece.empty()) {
-      co_await asio::async_write(stream, http::make_chunk(asio::buffer(piece)), asio::use_awaitable);
+      co_await asio::async_write(stream, http::make_chunk(asio::buffer(piece)),
+                                 asio::use_awaitable);
     }
     if (state == BodySource::State::end) break;
   }

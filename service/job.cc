@@ -5,8 +5,8 @@
 namespace sluice::service {
 namespace {
 
-constexpr std::array<std::string_view, 11> names{"backup", "verify", "prune",   "remove",
-                                                 "analyze", "diff",  "plan",    "restore",
+constexpr std::array<std::string_view, 11> names{"backup",  "verify",  "prune", "remove",
+                                                 "analyze", "diff",    "plan",  "restore",
                                                  "clone",   "promote", "drill"};
 
 }  // namespace

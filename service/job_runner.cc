@@ -20,12 +20,15 @@ constexpr int niceness = 10;
 constexpr std::size_t notices_max = 100;
 
 JobOutcome failed_by(const std::exception& problem) {
-  const Error error{.stage = Stage::engine,
-                    .code = "fault",
-                    .message = fmt::format("{}; this is a fault of sluice, please report it",
-                                           problem.what())};
-  return {.state = std::string(job_state::failed), .error = to_json(error), .result = {},
-          .backup = {}, .notices = {}};
+  const Error error{
+      .stage = Stage::engine,
+      .code = "fault",
+      .message = fmt::format("{}; this is a fault of sluice, please report it", problem.what())};
+  return {.state = std::string(job_state::failed),
+          .error = to_json(error),
+          .result = {},
+          .backup = {},
+          .notices = {}};
 }
 
 }  // namespace

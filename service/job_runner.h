@@ -52,8 +52,8 @@ class JobRunner {
   };
 
   JobRunner(JobStore& store, Hooks hooks);
-  /// Cancels what runs, and waits for it. What was queued stays so; what was cancelled by this stays
-  /// "running", which is what JobStore::interrupt_running() looks for in the next start.
+  /// Cancels what runs, and waits for it. What was queued stays so; what was cancelled by this
+  /// stays "running", which is what JobStore::interrupt_running() looks for in the next start.
   ~JobRunner();
   JobRunner(const JobRunner&) = delete;
   JobRunner& operator=(const JobRunner&) = delete;

@@ -94,7 +94,8 @@ JobOutcome JobWork::clone(const Job& job, const Places& places, const JobContext
   const std::string name = text_of(parse_object(job.what.options), "target");
   const TargetEntry* target = places.config->target(name);
   const auto entry = catalog_.find(job.what.backup.value_or(""));
-  if (target == nullptr) return failed(not_there("target " + name + " is not in the configuration"));
+  if (target == nullptr)
+    return failed(not_there("target " + name + " is not in the configuration"));
   if (!entry) return failed(not_there("the backup is not listed any more"));
   const fs::path directory = directory_of(*target, "clone", job.id);
   Clone clone{.backup = entry->backup.id, .instance = entry->backup.instance, .target = name};
@@ -153,8 +154,9 @@ JobOutcome JobWork::promote(const Job& job, const Places& places, const JobConte
 JobOutcome JobWork::drill(const Job& job, const Places& places, const JobContext& context) {
   const TargetEntry* target = places.config->target(places.config->drill_target);
   if (target == nullptr) {
-    return failed(not_there("drills need a target of kind local: set drill_target in the "
-                            "configuration's [service]"));
+    return failed(
+        not_there("drills need a target of kind local: set drill_target in the "
+                  "configuration's [service]"));
   }
   const auto backups = catalog_.of(job.what.instance);
   if (backups.empty()) return failed(not_there("there is no backup to restore yet"));

@@ -80,8 +80,9 @@ Result<Job> JobStore::add(const NewJob& job) {
   if (const auto other = same_under_way(writing, job)) return std::unexpected(busy(job, *other));
   Job added{.what = job, .state = std::string(job_state::queued), .created_at_ms = now_ms()};
   writing
-      .statement("INSERT INTO jobs(type, instance, repository, backup, state, cause, actor, attempt, "
-                 "retry_of, created_at, not_before, options) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")
+      .statement(
+          "INSERT INTO jobs(type, instance, repository, backup, state, cause, actor, attempt, "
+          "retry_of, created_at, not_before, options) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")
       .bind(to_string(job.type))
       .bind(std::string_view(job.instance))
       .bind(std::string_view(job.repository))
@@ -102,7 +103,9 @@ Result<Job> JobStore::add(const NewJob& job) {
 
 bool JobStore::start(std::int64_t id, std::int64_t at_ms) {
   Database::Writing writing(database_);
-  writing.statement("UPDATE jobs SET state = 'running', started_at = ? WHERE id = ? AND state = 'queued'")
+  writing
+      .statement(
+          "UPDATE jobs SET state = 'running', started_at = ? WHERE id = ? AND state = 'queued'")
       .bind(at_ms)
       .bind(id)
       .run();
@@ -116,8 +119,9 @@ void JobStore::finish(std::int64_t id, std::int64_t at_ms, const JobOutcome& out
   for (const std::string& notice : outcome.notices) notices.emplace_back(notice);
   Database::Writing writing(database_);
   writing
-      .statement("UPDATE jobs SET state = ?, finished_at = ?, error = ?, result = ?, notices = ?, "
-                 "backup = coalesce(?, backup) WHERE id = ?")
+      .statement(
+          "UPDATE jobs SET state = ?, finished_at = ?, error = ?, result = ?, notices = ?, "
+          "backup = coalesce(?, backup) WHERE id = ?")
       .bind(std::string_view(outcome.state))
       .bind(at_ms)
       .bind(outcome.error)
@@ -182,8 +186,9 @@ std::vector<Job> JobStore::interrupt_running(std::int64_t at_ms) {
   jobs = jobs_of(
       writing.statement(fmt::format("SELECT {} FROM jobs WHERE state = 'running'", columns)));
   writing
-      .statement("UPDATE jobs SET state = 'interrupted', finished_at = ?, error = ? "
-                 "WHERE state = 'running'")
+      .statement(
+          "UPDATE jobs SET state = 'interrupted', finished_at = ?, error = ? "
+          "WHERE state = 'running'")
       .bind(at_ms)
       .bind(R"({"stage":"engine","code":"interrupted","message":"the service ended meanwhile"})")
       .run();

@@ -183,9 +183,8 @@ JobOutcome JobWork::prune(const Job& job, const Places& places, const JobContext
 }
 
 JobOutcome JobWork::remove(const Job& job, const Places& places, const JobContext& context) {
-  const auto removed =
-      sluice::remove(places.repository->place, {job.what.backup.value_or("")}, false,
-                     {.trash_ms = places.repository->trash_ms}, context);
+  const auto removed = sluice::remove(places.repository->place, {job.what.backup.value_or("")},
+                                      false, {.trash_ms = places.repository->trash_ms}, context);
   if (!removed) return failed(removed.error());
   return done(sluice::to_json(*removed));
 }

@@ -34,9 +34,8 @@ void LoginLimit::succeeded(const std::string& who) {
 }
 
 void LoginLimit::forget_old(std::int64_t now_ms) {
-  std::erase_if(tries_, [now_ms](const auto& entry) {
-    return now_ms - entry.second.last_ms > window_ms;
-  });
+  std::erase_if(tries_,
+                [now_ms](const auto& entry) { return now_ms - entry.second.last_ms > window_ms; });
   if (tries_.size() >= remembered_max) tries_.erase(tries_.begin());
 }
 

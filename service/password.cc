@@ -42,7 +42,8 @@ bool is_password(const std::string& password, const std::string& hash) {
   std::array<std::string, 6> field;
   for (std::string& text : field) std::getline(fields, text, '$');
   if (field[0] != "scrypt") return false;
-  const Cost cost{.n = std::stoull(field[1]), .r = std::stoull(field[2]), .p = std::stoull(field[3])};
+  const Cost cost{
+      .n = std::stoull(field[1]), .r = std::stoull(field[2]), .p = std::stoull(field[3])};
   return equal_secrets(scrypt(password, field[4], cost), field[5]);
 }
 

@@ -55,8 +55,8 @@ RdbDownload::~RdbDownload() {
 
 asio::awaitable<BodySource::State> RdbDownload::next(std::string& piece) {
   piece.resize(piece_bytes);
-  const auto [bad, size] = co_await reader_.async_read_some(asio::buffer(piece),
-                                                            asio::as_tuple(asio::use_awaitable));
+  const auto [bad, size] =
+      co_await reader_.async_read_some(asio::buffer(piece), asio::as_tuple(asio::use_awaitable));
   piece.resize(size);
   if (!bad) co_return State::more;
   if (bad != asio::error::eof || !whole_) co_return State::broken;

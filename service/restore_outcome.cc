@@ -11,19 +11,20 @@ std::optional<Error> fault_of(const RestoreResult& result) {
   if (result.total.failed + result.functions_failed > 0) {
     return Error{.stage = Stage::engine,
                  .code = "keys_failed",
-                 .message = fmt::format("{} key(s) and {} function libraries did not get there; "
-                                        "the first: {}",
-                                        result.total.failed, result.functions_failed,
-                                        result.failures.empty()
-                                            ? "not said"
-                                            : result.failures.front().key + ": " +
-                                                  result.failures.front().message)};
+                 .message = fmt::format(
+                     "{} key(s) and {} function libraries did not get there; "
+                     "the first: {}",
+                     result.total.failed, result.functions_failed,
+                     result.failures.empty()
+                         ? "not said"
+                         : result.failures.front().key + ": " + result.failures.front().message)};
   }
   if (result.verified && !*result.verified) {
     return Error{.stage = Stage::engine,
                  .code = "digest_differs",
-                 .message = "what the target holds is not what was written: the digests differ; "
-                            "somebody else may have written to it meanwhile"};
+                 .message =
+                     "what the target holds is not what was written: the digests differ; "
+                     "somebody else may have written to it meanwhile"};
   }
   return std::nullopt;
 }

@@ -19,8 +19,8 @@ namespace sluice::service {
 struct Call {
   Core& core;
   const HttpRequest& request;
-  Caller caller;                              ///< Nobody's where the route needs no role.
-  std::map<std::string, std::string> path = {};    ///< What stood for {names} of the pattern.
+  Caller caller;                                 ///< Nobody's where the route needs no role.
+  std::map<std::string, std::string> path = {};  ///< What stood for {names} of the pattern.
   boost::json::object body = {};
   std::string detail = {};  ///< For the audit log; the handler may set it.
 

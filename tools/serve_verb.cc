@@ -39,9 +39,10 @@ int write_starting_config(const Options& options, const Globals& globals) {
                    .message = "cannot write " + options.config},
                   globals);
   }
-  fmt::print("{} was written: set a repository and an instance in it, then run\n"
-             "  sluice serve --config {}\n",
-             options.config, options.config);
+  fmt::print(
+      "{} was written: set a repository and an instance in it, then run\n"
+      "  sluice serve --config {}\n",
+      options.config, options.config);
   return exit_code::done;
 }
 
@@ -56,13 +57,12 @@ int run(const Options& options, const Globals& globals) {
   std::signal(SIGPIPE, SIG_IGN);
   std::atomic<bool>& reload = reload_on_signal();
   const std::stop_token stop = stop_on_signals();
-  const auto served = serve({.config = options.config,
-                             .version = SLUICE_VERSION,
-                             .reload = &reload,
-                             .log = [](std::string_view line) {
-                               fmt::print(stderr, "sluice: {}\n", line);
-                             }},
-                            stop);
+  const auto served =
+      serve({.config = options.config,
+             .version = SLUICE_VERSION,
+             .reload = &reload,
+             .log = [](std::string_view line) { fmt::print(stderr, "sluice: {}\n", line); }},
+            stop);
   if (!served) return report(served.error(), globals);
   return exit_code::done;
 }
@@ -74,7 +74,8 @@ Verb add_serve(CLI::App& app, const Globals& globals) {
   app.add_option("--config", options->config, "Configuration (docs/service.md)")
       ->type_name("FILE")
       ->capture_default_str();
-  auto* init = app.add_flag("--init", options->init, "Write a configuration to start with, and end");
+  auto* init =
+      app.add_flag("--init", options->init, "Write a configuration to start with, and end");
   app.add_flag("--check", options->check, "Say what is wrong with the configuration, and end")
       ->excludes(init);
   return [options, &globals] { return run(*options, globals); };
