@@ -98,12 +98,12 @@ Result<void> serve(const ServeOptions& options, std::stop_token stop) {
   gate = std::make_unique<Gate>(core.accounts, config->listen, server.url());
   router = std::make_unique<Router>(core, *gate, all_routes());
   core.start();
-  server.run();
   core.log(fmt::format("listening at {}", server.url()));
   if (!core.accounts.has_users()) {
     core.log(fmt::format("no account yet: make the first at {}/#/setup?token={}", server.url(),
                          core.accounts.setup_token()));
   }
+  server.run();
   wait_for_end(options, core, stop);
   core.log("stopping: jobs that run are cancelled, and done again at the next start");
   return {};
