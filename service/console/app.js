@@ -106,6 +106,8 @@ async function signOut() {
     }
   }
   signedOut();
+  // Who signs in next may be another.
+  location.replace('#/login');
 }
 
 /// Also when the service said so. On the page for signing in there is nothing to leave.

@@ -1,7 +1,7 @@
 // What several pages show of backups: choosing one, and its details.
 import { h } from './dom.js';
 import { get, query } from './api.js';
-import { count, duration, localText, size, sizeText, time } from './format.js';
+import { ago, count, duration, localText, size, sizeText, time } from './format.js';
 import { facts, field, later, muted, pill, select } from './ui.js';
 import { showDialog } from './dialog.js';
 
@@ -15,8 +15,8 @@ export function verifiedOf(backup) {
 export function verifiedCell(backup) {
   const verified = verifiedOf(backup);
   if (!verified) return muted('not yet');
-  return h('div', {}, pill(verified.ok ? 'ok' : 'bad', verified.ok ? verified.level : `bad at ${verified.level}`),
-    ' ', time(verified.finished_at));
+  return h('div', { class: 'keep' }, pill(verified.ok ? 'ok' : 'bad', verified.ok ? verified.level : `bad at ${verified.level}`),
+    ' ', ago(verified.finished_at));
 }
 
 export function damageText(damage) {

@@ -28,6 +28,7 @@ export function size(bytes) {
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return '–';
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 90) return `${Math.round(seconds)} s`;
   const whole = Math.round(seconds / 60);

@@ -2,7 +2,7 @@
 import { h, replace, announce } from './dom.js';
 import { get, post, session } from './api.js';
 import { onLive } from './live.js';
-import { count, duration, jobNames, plural, sizeText, time } from './format.js';
+import { duration, jobNames, plural, sizeText, time } from './format.js';
 import { busy, button, notice, statePill, toast } from './ui.js';
 
 export function isActive(job) {
@@ -101,7 +101,7 @@ export function jobCard(first) {
     bar.update(job.state === 'running' ? job.progress?.percent : 0);
     replace(progress, bar.node, h('p', { class: 'job-phase' },
       job.progress ? progressText(job.progress) : 'waiting for its turn',
-      job.progress?.percent ? h('span', { class: 'percent' }, `${count(Math.round(job.progress.percent))} %`) : null));
+      job.progress?.percent ? h('span', {}, `${Math.round(job.progress.percent)} %`) : null));
   };
   update(first);
   return { node, update };

@@ -2,7 +2,7 @@
 import { h, replace, throttle } from './dom.js';
 import { get } from './api.js';
 import { onLive } from './live.js';
-import { ago, count, size, sizeText, time } from './format.js';
+import { ago, count, size, sizeText } from './format.js';
 import { healthPill, later, link, muted, select } from './ui.js';
 import { table } from './table.js';
 import { isActive, progressBar, progressText } from './jobs.js';
@@ -39,18 +39,23 @@ function healthCell(instance) {
     h('span', { class: 'health-text' }, instance.health_text));
 }
 
+function lastDrill({ last_drill: drill }) {
+  if (!drill) return muted('none');
+  return h('span', { class: drill.ok ? 'nowrap' : 'nowrap bad-text' },
+    h('span', { 'aria-hidden': 'true' }, drill.ok ? '✓ ' : '✕ '),
+    h('span', { class: 'visually-hidden' }, drill.ok ? 'passed ' : 'failed '), ago(drill.at));
+}
+
 const columns = [
-  { label: 'Instance', head: true, cell: (i) => h('div', { class: 'name-cell' },
-    link(i.name, instancePath(i.name)), i.group ? h('span', { class: 'tag' }, i.group) : null) },
+  { label: 'Instance', head: true, class: 'name-cell', cell: (i) => link(i.name, instancePath(i.name)) },
+  { label: 'Group', cell: (i) => i.group || muted('–') },
   { label: 'Health', cell: healthCell, class: 'wide-cell' },
   { label: 'Last backup', cell: (i) => (i.last_backup ? ago(i.last_backup.started_at) : muted('none')) },
   { label: 'RDB size', class: 'num', cell: (i) => size(i.last_backup?.raw_bytes) },
   { label: 'Next run', cell: nextRun },
   { label: 'Backups', class: 'num', cell: (i) => count(i.backups) },
   { label: 'Stored', class: 'num', cell: (i) => size(i.stored_bytes) },
-  { label: 'Last drill', cell: (i) => (i.last_drill
-    ? h('span', {}, i.last_drill.ok ? '✓ ' : '✕ ', h('span', { class: 'visually-hidden' },
-      i.last_drill.ok ? 'passed ' : 'failed '), time(i.last_drill.at)) : muted('none')) },
+  { label: 'Last drill', cell: lastDrill },
 ];
 
 /// The bar of an instance's running job, in its row.

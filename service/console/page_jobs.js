@@ -87,13 +87,13 @@ function what(job) {
 
 function columnsFor(ctx, instance) {
   return [
-    { label: 'Job', head: true, cell: (job) => h('button', { type: 'button', class: 'as-link', 'aria-label': `Details of job ${job.id}, ${jobTitle(job)}`,
+    { label: 'Job', head: true, class: 'keep', cell: (job) => h('button', { type: 'button', class: 'as-link', 'aria-label': `Details of job ${job.id}, ${jobTitle(job)}`,
       onclick: () => showJob(job.id, ctx.signal) }, `#${job.id} ${jobNames[job.type] ?? job.type}`) },
     instance === null ? { label: 'Instance', cell: (job) => (job.instance ? link(job.instance, instancePath(job.instance, 'jobs')) : '–') } : null,
     { label: 'State', cell: (job) => statePill(job.state) },
     { label: 'Started', cell: (job) => time(job.started_at ?? job.created_at, { seconds: true }) },
     { label: 'Took', class: 'num', cell: took },
-    { label: 'Started by', cell: triggerText },
+    { label: 'Started by', class: 'keep', cell: triggerText },
     { label: 'Attempt', class: 'num', cell: (job) => job.attempt },
     { label: 'What was said', class: 'said', cell: what },
   ].filter(Boolean);

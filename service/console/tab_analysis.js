@@ -1,7 +1,7 @@
 // What a backup consists of, in charts, and how the instance has grown.
 import { h, replace } from './dom.js';
 import { get } from './api.js';
-import { count, duration, keyName, localText, size, sizeText, time } from './format.js';
+import { count, duration, keyName, localText, plural, size, sizeText, time } from './format.js';
 import { busy, button, empty, later, notice, section } from './ui.js';
 import { table } from './table.js';
 import { runJob } from './jobs.js';
@@ -18,7 +18,7 @@ function groupColumns(name) {
 
 function groups(title, name, object, hint) {
   const rows = Object.entries(object ?? {}).map(([key, g]) => ({ name: key, ...g, label: key, value: g.memory_bytes,
-    text: `${sizeText(g.memory_bytes)} · ${count(g.keys)} keys` })).sort((a, b) => b.value - a.value);
+    text: `${sizeText(g.memory_bytes)} · ${plural(g.keys, 'key')}` })).sort((a, b) => b.value - a.value);
   return bars(title, rows, { columns: groupColumns(name), hint });
 }
 
@@ -43,7 +43,7 @@ function prefixNode(node, total) {
   const fill = h('span', { class: 'tree-fill' });
   fill.style.width = `${share.toFixed(2)}%`;
   const line = [keyName(node.prefix), h('span', { class: 'tree-bar', 'aria-hidden': 'true' }, fill),
-    h('span', { class: 'tree-numbers' }, `${sizeText(node.memory_bytes)} · ${count(node.keys)} keys · ${share.toFixed(1)} %`)];
+    h('span', { class: 'tree-numbers' }, `${sizeText(node.memory_bytes)} · ${plural(node.keys, 'key')} · ${share.toFixed(1)} %`)];
   if (!node.children || node.children.length === 0) return h('li', { class: 'tree-leaf' }, h('div', { class: 'tree-line' }, line));
   const inner = h('div', {});
   const details = h('details', { ontoggle: () => {

@@ -83,7 +83,7 @@ function columnsFor(ctx, place, reload) {
   return [
     { label: 'Time', head: true, cell: (b) => h('button', { type: 'button', class: 'as-link', title: 'Details',
       onclick: () => showBackup(b, ctx.signal) }, time(b.started_at, { seconds: true })) },
-    { label: 'Kind', cell: (b) => h('span', {}, b.kind, muted(` · ${b.mode}`)) },
+    { label: 'Kind', class: 'keep', cell: (b) => h('span', {}, b.kind, muted(` · ${b.mode}`)) },
     { label: 'Keys', class: 'num', cell: (b) => count(b.keys) },
     { label: 'RDB size', class: 'num', cell: (b) => size(b.raw_bytes) },
     { label: 'Stored', class: 'num', cell: (b) => size(b.stored_bytes) },

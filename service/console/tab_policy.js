@@ -13,12 +13,12 @@ const standard = {
 };
 
 const keeps = [
-  ['within_days', 'Everything of the last … days', 'within %n days'],
-  ['last', 'Newest …', 'the newest %n'],
+  ['within_days', 'All within, days', 'all of the last %n days'],
+  ['last', 'Newest', 'the newest %n'],
   ['hourly', 'Hourly', 'one of each of %n hours'], ['daily', 'Daily', 'one of each of %n days'],
   ['weekly', 'Weekly', 'one of each of %n weeks'], ['monthly', 'Monthly', 'one of each of %n months'],
   ['yearly', 'Yearly', 'one of each of %n years'],
-  ['minimum', 'Never fewer than', 'never fewer than %n'],
+  ['minimum', 'At least', 'never fewer than %n'],
 ];
 
 const sources = [['prefer_replica', 'A replica if there is one in sync, else the primary'],
@@ -77,7 +77,7 @@ function policyFields(policy) {
       h('div', { class: 'fields narrow' }, kept.map(([, input, label]) => field(label, input)))),
     group('How', h('div', { class: 'fields' }, field('Read from', from), field('Layout', layout),
       field('Compression', compression, { hint: 'lz4, zstd, zstd:LEVEL or none' }), field('Retries', retries),
-      field('Delay before the first, seconds', delay, { hint: 'Doubles each time.' }))),
+      field('Retry delay, seconds', delay, { hint: 'Doubles each time.' }))),
     group('Verification', verify.node), group('Restore drills', drill.node));
   const read = () => ({
     name: policy.name ?? 'console', enabled: enabled.input.checked, schedule: when.read(),

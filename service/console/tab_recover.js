@@ -8,7 +8,7 @@ import { backupField, backupsOf } from './backups.js';
 import { fitsNotice, ledger, notesOf, planTable } from './ledger.js';
 import { instancePath } from './page_instances.js';
 
-const conflicts = [['refuse', 'Stop: do not start when it holds keys'],
+const conflicts = [['refuse', 'Stop: start only if it holds no keys'],
   ['replace', 'Replace them by the backup’s'], ['skip', 'Keep them, add only what is missing']];
 
 function warning(instance) {
@@ -18,15 +18,15 @@ function warning(instance) {
 }
 
 function optionFields(changed) {
-  const flush = checkbox('Empty the instance first (all its databases)', { onchange: () => {
+  const flush = checkbox('Empty the instance first: all databases and functions', { onchange: () => {
     conflict.disabled = flush.input.checked;
     changed();
   } });
   const conflict = select(conflicts, { value: 'refuse', onchange: changed });
   const match = h('textarea', { rows: 2, spellcheck: 'false', placeholder: 'user:*', oninput: changed });
-  const node = h('div', { class: 'fields' }, h('div', { class: 'field wide' }, flush.node),
+  const node = h('div', { class: 'fields broad' }, h('div', { class: 'field wide' }, flush.node),
     field('Keys that exist there already', conflict),
-    field('Only keys that match (one pattern a line)', match, { hint: 'Empty: all keys. * ? [a-z] as in Redis’ KEYS.' }));
+    field('Only keys that match', match, { hint: 'One pattern a line, as for KEYS: * ? [a-z]. Empty: all keys.' }));
   const read = () => {
     const patterns = match.value.split('\n').map((line) => line.trim()).filter(Boolean);
     return { flush: flush.input.checked, on_conflict: flush.input.checked ? 'replace' : conflict.value,
@@ -47,12 +47,13 @@ function planned(ctx, instance, plan, place) {
     word: instance.name, what: 'the instance’s name', label: 'Recover now',
     submit: async (typed) => {
       const { job } = await post('/restores', { plan: plan.id, confirm: typed });
-      start.hidden = true;
+      foot.hidden = true;
       restored(ctx, job, place);
     } }), { role: 'admin', kind: 'danger' });
-  return h('div', {}, fitsNotice(result), planTable(result), notesOf(result),
+  const foot = h('div', { class: 'plan-foot' },
     h('p', { class: 'muted' }, 'Nothing was written yet. The plan holds for an hour.'),
-    may('admin') ? null : notice('info', roleText('admin')), start, place);
+    may('admin') ? null : notice('info', roleText('admin')), start);
+  return h('div', {}, fitsNotice(result), planTable(result), notesOf(result), foot, place);
 }
 
 async function restored(ctx, job, place) {

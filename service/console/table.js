@@ -24,7 +24,7 @@ export function table({ caption, columns, rows, key, none = 'Nothing here.', car
     h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map((column) =>
       h('th', { scope: 'col', role: 'columnheader', class: column.class },
         column.hidden ? h('span', { class: 'visually-hidden' }, column.label) : column.label)))), body);
-  const frame = h('div', { class: 'table-frame', role: 'region', tabindex: '0', 'aria-label': caption },
+  const frame = h('div', { class: 'table-frame', role: 'group', tabindex: '0', 'aria-label': caption },
     element);
   const node = h('div', {}, frame, note);
 
