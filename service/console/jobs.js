@@ -84,7 +84,7 @@ export function jobCard(first) {
   const bar = progressBar(jobTitle(first));
   const progress = h('div', { class: 'job-progress' });
   const rest = h('div', {});
-  const node = h('article', { class: 'job', 'aria-label': `${jobTitle(first)}, job ${first.id}` },
+  const node = h('article', { class: 'job', 'data-job': first.id, 'aria-label': `${jobTitle(first)}, job ${first.id}` },
     head, progress, rest);
   let shown = '';
   const update = (job) => {
@@ -160,7 +160,9 @@ export function tellOfOwnJobs() {
     const end = ends[job.state];
     if (!end || job.actor === null || job.actor !== session.user?.name || told.has(job.id)) return;
     told.add(job.id);
-    const message = job.error ? `: ${job.error.message}` : '.';
-    toast(end[0], `${jobTitle(job)} ${end[1]}${message}`, `#/jobs?job=${job.id}`);
+    const text = `${jobTitle(job)} ${end[1]}${job.error ? `: ${job.error.message}` : '.'}`;
+    // Whoever looks at its card needs no corner for it.
+    if (document.querySelector(`article[data-job="${Number(job.id)}"]`)) announce(text);
+    else toast(end[0], text, `#/jobs?job=${job.id}`);
   });
 }

@@ -26,11 +26,12 @@ function setTheme(theme) {
 }
 
 function themeButton() {
-  const text = () => `Theme: ${chosenTheme()}`;
+  const text = () => [h('span', { class: 'wide-only' }, 'Theme: '), chosenTheme()];
   const element = button(text(), () => {
     setTheme(themes[(themes.indexOf(chosenTheme()) + 1) % themes.length]);
-    element.textContent = text();
-  }, { kind: 'quiet small' });
+    replace(element, text());
+    element.setAttribute('aria-label', `Theme: ${chosenTheme()}`);
+  }, { kind: 'quiet small', describe: `Theme: ${chosenTheme()}` });
   return element;
 }
 
@@ -55,7 +56,7 @@ function navigation(current) {
 export function shell(current, main, signOut) {
   const brand = h('a', { class: 'brand', href: '#/instances' }, h('span', { class: 'brand-mark', 'aria-hidden': 'true' }), 'sluice');
   const side = session.user === null ? [] : [state,
-    link(`${session.user.name} (${session.user.role})`, '#/account', { class: 'account', 'aria-current': current === 'account' ? 'page' : null })];
+    link([session.user.name, h('span', { class: 'wide-only' }, ` (${session.user.role})`)], '#/account', { class: 'account', 'aria-current': current === 'account' ? 'page' : null })];
   const out = session.user === null ? [] : button('Sign out', signOut, { kind: 'quiet small' });
   replace(document.getElementById('app'),
     h('header', { class: 'top' }, brand, h('div', { class: 'top-side' }, side, themeButton(), out)),

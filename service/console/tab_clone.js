@@ -17,7 +17,8 @@ function form(ctx, backups, targets, list) {
     await runJob(place, '/clones', { backup: chosen.control.value, target: target.value }, ctx.signal);
     await list.reload();
   }), { role: 'operator', kind: 'primary' });
-  return h('div', {}, h('div', { class: 'fields' }, chosen.node, field('Target', target)), start, place);
+  return h('div', {}, h('div', { class: 'fields broad' }, chosen.node, field('Target', target),
+    h('div', { class: 'field end' }, start)), place);
 }
 
 export function cloneTab(ctx, instance) {
