@@ -22,7 +22,7 @@ export function now() {
   return Date.now() + clockOffset;
 }
 
-export function setClock(iso) {
+function setClock(iso) {
   const at = Date.parse(iso);
   if (!Number.isNaN(at)) clockOffset = at - Date.now();
 }
@@ -53,16 +53,25 @@ async function send(method, path, body, signal) {
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (method !== 'GET' && session.csrf) headers['X-CSRF-Token'] = session.csrf;
   try {
-    return await fetch(base + path, { method, headers, signal, cache: 'no-store',
-      credentials: 'same-origin', body: body === undefined ? undefined : JSON.stringify(body) });
+    return await fetch(base + path, {
+      method,
+      headers,
+      signal,
+      cache: 'no-store',
+      credentials: 'same-origin',
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
-    throw new ApiError(0, 'unreachable',
-      'The service does not answer. Check that it runs and that this machine can reach it.');
+    throw new ApiError(
+      0,
+      'unreachable',
+      'The service does not answer. Check that it runs and that this machine can reach it.',
+    );
   }
 }
 
-export async function request(method, path, body, { signal } = {}) {
+async function request(method, path, body, { signal } = {}) {
   const response = await send(method, path, body, signal);
   const date = response.headers.get('Date');
   if (date && Math.abs(Date.parse(date) - now()) > 2000) setClock(date);

@@ -14,9 +14,16 @@ import { accessPage } from './page_access.js';
 import { accountPage, loginPage, setupPage } from './page_sign.js';
 
 const pages = {
-  instances: (ctx, name, tab) => (name === undefined ? instancesPage(ctx) : instancePage(ctx, name, tab)),
-  jobs: jobsPage, drills: drillsPage, clones: clonesPage, audit: auditPage, access: accessPage,
-  account: accountPage, login: loginPage, setup: setupPage,
+  instances: (ctx, name, tab) =>
+    name === undefined ? instancesPage(ctx) : instancePage(ctx, name, tab),
+  jobs: jobsPage,
+  drills: drillsPage,
+  clones: clonesPage,
+  audit: auditPage,
+  access: accessPage,
+  account: accountPage,
+  login: loginPage,
+  setup: setupPage,
 };
 const needs = { audit: 'admin', access: 'admin' };
 
@@ -31,7 +38,10 @@ function parseHash() {
   } catch {
     parts = ['unknown'];
   }
-  return { parts: parts.length === 0 ? ['instances'] : parts, query: new URLSearchParams(search ?? '') };
+  return {
+    parts: parts.length === 0 ? ['instances'] : parts,
+    query: new URLSearchParams(search ?? ''),
+  };
 }
 
 function go(hash) {
@@ -50,7 +60,9 @@ function instead({ parts: [page] }) {
 
 function context(query, stop) {
   return {
-    signal: stop.signal, query, reload: show,
+    signal: stop.signal,
+    query,
+    reload: show,
     setQuery: (values) => {
       const kept = Object.entries(values).filter(([, value]) => value);
       const text = new URLSearchParams(kept).toString();
@@ -65,12 +77,14 @@ function context(query, stop) {
 
 function build(ctx, [page, ...rest]) {
   if (!pages[page]) return { title: 'Not found', node: notice('bad', 'There is no such page.') };
-  if (needs[page] && !may(needs[page])) return { title: 'Not for you', node: notice('info', roleText(needs[page])) };
+  if (needs[page] && !may(needs[page]))
+    return { title: 'Not for you', node: notice('info', roleText(needs[page])) };
   return pages[page](ctx, ...rest);
 }
 
 function focusOn(main, made) {
-  const tab = made.group && made.group === lastGroup ? main.querySelector('.tabs [aria-current]') : null;
+  const tab =
+    made.group && made.group === lastGroup ? main.querySelector('.tabs [aria-current]') : null;
   if (tab) tab.focus({ preventScroll: true });
   else if (lastGroup !== null) main.querySelector('h1').focus();
   if (!tab) window.scrollTo(0, 0);
@@ -88,9 +102,13 @@ function show() {
   current = new AbortController();
   for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
   const made = build(context(route.query, current), route.parts);
-  const main = h('main', { id: 'main', tabindex: '-1' },
+  const main = h(
+    'main',
+    { id: 'main', tabindex: '-1' },
     made.crumb ? h('p', { class: 'crumb' }, made.crumb, ' /') : null,
-    h('h1', { tabindex: '-1' }, made.title), made.node);
+    h('h1', { tabindex: '-1' }, made.title),
+    made.node,
+  );
   shell(route.parts[0], main, signOut);
   document.title = `${made.subtitle ? `${made.subtitle} · ` : ''}${made.title} · sluice`;
   focusOn(main, made);
@@ -131,7 +149,9 @@ async function start() {
   try {
     await loadSession();
   } catch (error) {
-    document.getElementById('main').replaceChildren(h('h1', {}, 'sluice'), notice('bad', error.message));
+    document
+      .getElementById('main')
+      .replaceChildren(h('h1', {}, 'sluice'), notice('bad', error.message));
     return;
   }
   if (session.user) connect();

@@ -6,10 +6,13 @@ import { button, busy, field, notice } from './ui.js';
 export function showDialog(title, body, { wide = false, actions = [], onclose } = {}) {
   const heading = uniqueId('dialog');
   const close = button('Close', () => dialog.close());
-  const dialog = h('dialog', { 'aria-labelledby': heading, class: wide ? 'wide' : '' },
+  const dialog = h(
+    'dialog',
+    { 'aria-labelledby': heading, class: wide ? 'wide' : '' },
     h('div', { class: 'dialog-head' }, h('h2', { id: heading }, title)),
     h('div', { class: 'dialog-body' }, body),
-    h('div', { class: 'dialog-foot' }, actions, close));
+    h('div', { class: 'dialog-foot' }, actions, close),
+  );
   dialog.addEventListener('close', () => {
     dialog.remove();
     onclose?.();
@@ -27,10 +30,18 @@ export function formDialog(title, { body, label, kind = 'primary', submit, ready
     const trouble = h('div', {});
     const ok = button(label, null, { kind, type: 'submit' });
     let done = false;
-    const form = h('form', { novalidate: true },
+    const form = h(
+      'form',
+      { novalidate: true },
       h('div', { class: 'dialog-head' }, h('h2', { id: heading }, title)),
       h('div', { class: 'dialog-body' }, body, trouble),
-      h('div', { class: 'dialog-foot' }, button('Cancel', () => dialog.close()), ok));
+      h(
+        'div',
+        { class: 'dialog-foot' },
+        button('Cancel', () => dialog.close()),
+        ok,
+      ),
+    );
     const check = () => {
       if (ready) ok.setAttribute('aria-disabled', ready() ? 'false' : 'true');
     };
@@ -64,8 +75,14 @@ export function formDialog(title, { body, label, kind = 'primary', submit, ready
 export function typedConfirm(title, { text, word, label, what, submit }) {
   const input = h('input', { type: 'text', autocomplete: 'off', spellcheck: 'false' });
   return formDialog(title, {
-    body: [text, field(['Type ', h('code', {}, word), ` (${what}) to confirm`], input, { wide: true })],
-    label, kind: 'danger', submit: () => submit(input.value), ready: () => input.value === word,
+    body: [
+      text,
+      field(['Type ', h('code', {}, word), ` (${what}) to confirm`], input, { wide: true }),
+    ],
+    label,
+    kind: 'danger',
+    submit: () => submit(input.value),
+    ready: () => input.value === word,
   });
 }
 

@@ -1,7 +1,16 @@
 // Building of elements. Text is only ever set as text: names of keys come from strangers.
 
-const properties = new Set(['value', 'checked', 'disabled', 'selected', 'open', 'indeterminate',
-  'required', 'readOnly', 'hidden']);
+const properties = new Set([
+  'value',
+  'checked',
+  'disabled',
+  'selected',
+  'open',
+  'indeterminate',
+  'required',
+  'readOnly',
+  'hidden',
+]);
 
 function setProp(element, name, value) {
   if (value === null || value === undefined) return;
@@ -53,7 +62,9 @@ export function uniqueId(prefix) {
 export function announce(text) {
   const live = document.getElementById('live');
   live.textContent = '';
-  setTimeout(() => { live.textContent = text; }, 50);
+  setTimeout(() => {
+    live.textContent = text;
+  }, 50);
 }
 
 /// `fn` runs at most once in `ms`, the last call always.

@@ -46,12 +46,16 @@ export function localText(date, withSeconds = false) {
   return `${day} ${time}${withSeconds ? `:${pad(date.getSeconds())}` : ''}`;
 }
 
-export function relativeText(date) {
+function relativeText(date) {
   const seconds = (date.getTime() - now()) / 1000;
   const distance = Math.abs(seconds);
   if (distance < 45) return seconds <= 0 ? 'just now' : 'in a moment';
-  const [value, unit] = distance < 5400 ? [distance / 60, 'min']
-    : distance < 48 * 3600 ? [distance / 3600, 'h'] : [distance / 86400, 'd'];
+  const [value, unit] =
+    distance < 5400
+      ? [distance / 60, 'min']
+      : distance < 48 * 3600
+        ? [distance / 3600, 'h']
+        : [distance / 86400, 'd'];
   return seconds < 0 ? `${Math.round(value)} ${unit} ago` : `in ${Math.round(value)} ${unit}`;
 }
 
@@ -62,16 +66,27 @@ function utcTitle(iso) {
 /// A moment in the browser's zone; "–" for null.
 export function time(iso, { seconds = false } = {}) {
   if (!iso) return '–';
-  return h('time', { datetime: iso, title: utcTitle(iso), class: 'nowrap' },
-    localText(new Date(iso), seconds));
+  return h(
+    'time',
+    { datetime: iso, title: utcTitle(iso), class: 'nowrap' },
+    localText(new Date(iso), seconds),
+  );
 }
 
 /// "3 h ago"; kept up to date by refreshRelative().
 export function ago(iso) {
   if (!iso) return '–';
   const date = new Date(iso);
-  return h('time', { datetime: iso, class: 'nowrap', 'data-relative': true,
-    title: `${localText(date, true)} local, ${utcTitle(iso)}` }, relativeText(date));
+  return h(
+    'time',
+    {
+      datetime: iso,
+      class: 'nowrap',
+      'data-relative': true,
+      title: `${localText(date, true)} local, ${utcTitle(iso)}`,
+    },
+    relativeText(date),
+  );
 }
 
 export function refreshRelative() {
@@ -90,45 +105,18 @@ export function isoToInput(iso) {
   return iso ? localText(new Date(iso)).replace(' ', 'T') : '';
 }
 
-/// Bytes of a byte string of the API: a string, or {"$base64"}.
-export function keyBytes(key) {
-  if (typeof key === 'string') return new TextEncoder().encode(key);
-  return Uint8Array.from(atob(key.$base64), (c) => c.charCodeAt(0));
-}
-
-/// What cannot be seen, or changes how its neighbours are seen, is escaped.
-function escapeInvisible(text) {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    (c) => (c < '\u0100' ? `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`
-      : `\\u${c.charCodeAt(0).toString(16)}`));
-}
-
-export function keyText(key) {
-  if (typeof key === 'string') return key === '' ? '(empty name)' : escapeInvisible(key);
-  return Array.from(keyBytes(key), (b) => (b >= 0x20 && b < 0x7f
-    ? String.fromCharCode(b) : `\\x${b.toString(16).padStart(2, '0')}`)).join('');
-}
-
-/// The name of a key, cut by the style sheet when it is too long.
-export function keyName(key) {
-  const text = keyText(key);
-  return h('code', { class: 'key', title: text }, h('bdi', {}, text),
-    typeof key === 'string' ? null : h('span', { class: 'tag' }, 'binary'));
-}
-
-/// A key as a query's value: bytes that are no UTF-8 are percent-encoded as they are.
-export function keyQuery(key) {
-  return Array.from(keyBytes(key), (b) => {
-    const c = String.fromCharCode(b);
-    return /[A-Za-z0-9._~-]/.test(c) ? c : `%${b.toString(16).toUpperCase().padStart(2, '0')}`;
-  }).join('');
-}
-
 export const jobNames = {
-  backup: 'Backup', verify: 'Verification', prune: 'Retention', remove: 'Deletion',
-  analyze: 'Analysis', diff: 'Comparison', plan: 'Dry run', restore: 'Recovery', clone: 'Clone',
-  promote: 'Promotion', drill: 'Restore drill',
+  backup: 'Backup',
+  verify: 'Verification',
+  prune: 'Retention',
+  remove: 'Deletion',
+  analyze: 'Analysis',
+  diff: 'Comparison',
+  plan: 'Dry run',
+  restore: 'Recovery',
+  clone: 'Clone',
+  promote: 'Promotion',
+  drill: 'Restore drill',
 };
 
 export function plural(n, one, many = `${one}s`) {

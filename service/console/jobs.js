@@ -14,7 +14,12 @@ export function jobTitle(job) {
   return job.instance ? `${name} of ${job.instance}` : name;
 }
 
-const triggers = { manual: 'by hand', schedule: 'by schedule', retry: 'retry', 'catch-up': 'catching up' };
+const triggers = {
+  manual: 'by hand',
+  schedule: 'by schedule',
+  retry: 'retry',
+  'catch-up': 'catching up',
+};
 
 export function triggerText(job) {
   const how = triggers[job.trigger] ?? job.trigger;
@@ -25,8 +30,11 @@ export function triggerText(job) {
 export function progressText(progress) {
   const parts = [];
   if (progress.bytes) {
-    parts.push(progress.bytes_total ? `${sizeText(progress.bytes)} of ${sizeText(progress.bytes_total)}`
-      : sizeText(progress.bytes));
+    parts.push(
+      progress.bytes_total
+        ? `${sizeText(progress.bytes)} of ${sizeText(progress.bytes_total)}`
+        : sizeText(progress.bytes),
+    );
   }
   if (progress.keys) parts.push(plural(progress.keys, 'key'));
   if (progress.bytes_per_second) parts.push(`${sizeText(progress.bytes_per_second)}/s`);
@@ -36,8 +44,17 @@ export function progressText(progress) {
 /// A bar; without a percentage it only says that something goes on.
 export function progressBar(label) {
   const fill = h('div', { class: 'bar-fill' });
-  const node = h('div', { class: 'bar', role: 'progressbar', 'aria-label': label,
-    'aria-valuemin': 0, 'aria-valuemax': 100 }, fill);
+  const node = h(
+    'div',
+    {
+      class: 'bar',
+      role: 'progressbar',
+      'aria-label': label,
+      'aria-valuemin': 0,
+      'aria-valuemax': 100,
+    },
+    fill,
+  );
   const update = (percent) => {
     const known = percent !== null && percent !== undefined;
     node.classList.toggle('unknown', !known);
@@ -48,34 +65,55 @@ export function progressBar(label) {
   return { node, update };
 }
 
-export function cancelButton(job) {
-  const element = button('Cancel', () => busy(element, async () => {
-    await post(`/jobs/${job.id}/cancel`);
-    announce(`${jobTitle(job)} is being cancelled`);
-  }), { role: 'operator', kind: 'small', describe: `Cancel ${jobTitle(job)}` });
+function cancelButton(job) {
+  const element = button(
+    'Cancel',
+    () =>
+      busy(element, async () => {
+        await post(`/jobs/${job.id}/cancel`);
+        announce(`${jobTitle(job)} is being cancelled`);
+      }),
+    { role: 'operator', kind: 'small', describe: `Cancel ${jobTitle(job)}` },
+  );
   return element;
 }
 
-export function errorNode(error) {
-  return notice('bad', error.message,
-    h('p', { class: 'muted' }, `Stage ${error.stage ?? '–'}, code ${error.code ?? '–'}`));
+function errorNode(error) {
+  return notice(
+    'bad',
+    error.message,
+    h('p', { class: 'muted' }, `Stage ${error.stage ?? '–'}, code ${error.code ?? '–'}`),
+  );
 }
 
 function whenLine(job) {
   const parts = [`#${job.id}`, triggerText(job)];
   if (job.attempt > 1) parts.push(`attempt ${job.attempt}`);
   if (job.retry_of) parts.push(`after #${job.retry_of}`);
-  const seconds = job.started_at && job.finished_at
-    ? (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000 : null;
-  return h('p', { class: 'muted job-when' }, parts.join(' · '), ' · ',
+  const seconds =
+    job.started_at && job.finished_at
+      ? (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000
+      : null;
+  return h(
+    'p',
+    { class: 'muted job-when' },
+    parts.join(' · '),
+    ' · ',
     time(job.started_at ?? job.created_at, { seconds: true }),
     seconds === null ? null : ` · took ${duration(seconds)}`,
-    job.state === 'retrying' && job.due_at ? [' · next try ', time(job.due_at, { seconds: true })] : null);
+    job.state === 'retrying' && job.due_at
+      ? [' · next try ', time(job.due_at, { seconds: true })]
+      : null,
+  );
 }
 
 function noticesOf(job) {
   if (!job.notices || job.notices.length === 0) return null;
-  return h('ul', { class: 'notices' }, job.notices.map((text) => h('li', {}, text)));
+  return h(
+    'ul',
+    { class: 'notices' },
+    job.notices.map((text) => h('li', {}, text)),
+  );
 }
 
 /// A card of a job; `update(job)` shows its newest state.
@@ -84,24 +122,41 @@ export function jobCard(first) {
   const bar = progressBar(jobTitle(first));
   const progress = h('div', { class: 'job-progress' });
   const rest = h('div', {});
-  const node = h('article', { class: 'job', 'data-job': first.id, 'aria-label': `${jobTitle(first)}, job ${first.id}` },
-    head, progress, rest);
+  const node = h(
+    'article',
+    { class: 'job', 'data-job': first.id, 'aria-label': `${jobTitle(first)}, job ${first.id}` },
+    head,
+    progress,
+    rest,
+  );
   let shown = '';
   const update = (job) => {
     const active = isActive(job);
     const state = `${job.state} ${job.attempt} ${job.notices?.length} ${job.finished_at}`;
     if (state !== shown) {
       shown = state;
-      replace(head, h('h3', {}, jobTitle(job)), statePill(job.state), active ? cancelButton(job) : null);
+      replace(
+        head,
+        h('h3', {}, jobTitle(job)),
+        statePill(job.state),
+        active ? cancelButton(job) : null,
+      );
       replace(rest, whenLine(job), noticesOf(job), job.error ? errorNode(job.error) : null);
       node.dataset.state = job.state;
       if (!active) replace(progress);
     }
     if (!active) return;
     bar.update(job.state === 'running' ? job.progress?.percent : 0);
-    replace(progress, bar.node, h('p', { class: 'job-phase' },
-      job.progress ? progressText(job.progress) : 'waiting for its turn',
-      job.progress?.percent ? h('span', {}, `${Math.round(job.progress.percent)} %`) : null));
+    replace(
+      progress,
+      bar.node,
+      h(
+        'p',
+        { class: 'job-phase' },
+        job.progress ? progressText(job.progress) : 'waiting for its turn',
+        job.progress?.percent ? h('span', {}, `${Math.round(job.progress.percent)} %`) : null,
+      ),
+    );
   };
   update(first);
   return { node, update };
@@ -150,8 +205,12 @@ export function followJob(place, job, signal) {
   return watchJob(job, { signal, onUpdate: card.update });
 }
 
-const ends = { done: ['ok', 'is done'], failed: ['bad', 'failed'], cancelled: ['info', 'was cancelled'],
-  interrupted: ['warn', 'was interrupted'] };
+const ends = {
+  done: ['ok', 'is done'],
+  failed: ['bad', 'failed'],
+  cancelled: ['info', 'was cancelled'],
+  interrupted: ['warn', 'was interrupted'],
+};
 
 /// Tells of jobs that this user started when they have ended, on whatever page.
 export function tellOfOwnJobs() {

@@ -1,11 +1,11 @@
 // One key: its value in a backup, and its history over the backups.
 import { h } from './dom.js';
-import { get } from './api.js';
-import { duration, keyName, keyQuery, keyText, localText, size, time } from './format.js';
+import { get, now } from './api.js';
+import { duration, localText, size, time } from './format.js';
+import { keyName, keyQuery, keyText } from './keys.js';
 import { empty, facts, later, muted, notice, pill } from './ui.js';
 import { showDialog } from './dialog.js';
 import { table } from './table.js';
-import { now } from './api.js';
 
 const shownMax = 200000;
 
@@ -28,7 +28,8 @@ function valueText(value) {
   if (typeof value === 'string') {
     try {
       const inner = JSON.parse(value);
-      if (inner !== null && typeof inner === 'object') return [JSON.stringify(inner, null, 2), 'JSON, laid out'];
+      if (inner !== null && typeof inner === 'object')
+        return [JSON.stringify(inner, null, 2), 'JSON, laid out'];
     } catch {
       // No JSON: shown as it is.
     }
@@ -40,19 +41,45 @@ function valueText(value) {
 function valueNode(line) {
   const [text, how] = valueText(line.value);
   const cut = text.length > shownMax;
-  return h('div', {}, facts([['Type', line.type], ['Database', `db${line.db}`], ['Expires', expiryText(line.pexpireat)]]),
-    hasBinary(line.value) ? notice('info', 'Some bytes are no UTF-8; they are shown as {"$base64": …}.') : null,
+  return h(
+    'div',
+    {},
+    facts([
+      ['Type', line.type],
+      ['Database', `db${line.db}`],
+      ['Expires', expiryText(line.pexpireat)],
+    ]),
+    hasBinary(line.value)
+      ? notice('info', 'Some bytes are no UTF-8; they are shown as {"$base64": …}.')
+      : null,
     how ? h('p', {}, pill('info', how)) : null,
-    h('pre', { class: 'value', tabindex: '0', 'aria-label': 'Value' }, cut ? text.slice(0, shownMax) : text),
-    cut ? h('p', { class: 'muted' }, 'Only the beginning is shown. sluice get prints all of it.') : null);
+    h(
+      'pre',
+      { class: 'value', tabindex: '0', 'aria-label': 'Value' },
+      cut ? text.slice(0, shownMax) : text,
+    ),
+    cut
+      ? h('p', { class: 'muted' }, 'Only the beginning is shown. sluice get prints all of it.')
+      : null,
+  );
+}
+
+/// Without a database the first that has the key is taken.
+function dbPart(db) {
+  return db === null ? '' : `&db=${db}`;
 }
 
 async function loadValue(backup, key, db, signal) {
   try {
-    return valueNode(await get(`/backups/${encodeURIComponent(backup)}/key?key=${keyQuery(key)}&db=${db}`, { signal }));
+    return valueNode(
+      await get(`/backups/${encodeURIComponent(backup)}/key?key=${keyQuery(key)}${dbPart(db)}`, {
+        signal,
+      }),
+    );
   } catch (error) {
     if (error.status === 404) return empty('This backup has no such key.');
-    if (error.status === 413) return notice('info', 'The value is too large to be shown here. ', error.message);
+    if (error.status === 413)
+      return notice('info', 'The value is too large to be shown here. ', error.message);
     throw error;
   }
 }
@@ -63,24 +90,41 @@ function stateText(state) {
 }
 
 async function loadHistory(instance, key, db, signal) {
-  const { states } = await get(`/instances/${encodeURIComponent(instance)}/history?key=${keyQuery(key)}&db=${db}`, { signal });
-  return table({ caption: `History of ${keyText(key)}`, rows: [...states].reverse(), none: 'No backup to look into.',
+  const { states } = await get(
+    `/instances/${encodeURIComponent(instance)}/history?key=${keyQuery(key)}${dbPart(db)}`,
+    { signal },
+  );
+  return table({
+    caption: `History of ${keyText(key)}`,
+    rows: [...states].reverse(),
+    none: 'No backup to look into.',
     columns: [
       { label: 'Backup', head: true, cell: (s) => time(s.started_at, { seconds: true }) },
       { label: 'State', cell: stateText },
       { label: 'Changed', cell: (s) => (s.changed ? pill('info', 'changed') : muted('same')) },
       { label: 'Type', cell: (s) => s.type ?? '–' },
       { label: 'Value size', class: 'num', cell: (s) => size(s.value_bytes) },
-      { label: 'Expires', cell: (s) => {
-        const at = s.expire_at ?? s.pexpireat;
-        return at ? localText(new Date(at), true) : '–';
-      } },
-    ] }).node;
+      {
+        label: 'Expires',
+        cell: (s) => {
+          const at = s.expire_at ?? s.pexpireat;
+          return at ? localText(new Date(at), true) : '–';
+        },
+      },
+    ],
+  }).node;
 }
 
+/// `key` in bytes; `db` null: any.
 export function showKey({ instance, backup, key, db }, signal) {
-  showDialog([`Key `, keyName(key)], [
-    h('h3', {}, 'Value'), later(() => loadValue(backup, key, db, signal), signal),
-    h('h3', {}, 'History over the backups'), later(() => loadHistory(instance, key, db, signal), signal),
-  ], { wide: true });
+  showDialog(
+    [`Key `, keyName(key)],
+    [
+      h('h3', {}, 'Value'),
+      later(() => loadValue(backup, key, db, signal), signal),
+      h('h3', {}, 'History over the backups'),
+      later(() => loadHistory(instance, key, db, signal), signal),
+    ],
+    { wide: true },
+  );
 }

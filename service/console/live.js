@@ -5,10 +5,11 @@ const listeners = new Map();
 let source = null;
 let retry = null;
 let attempts = 0;
+let greeted = false;
 
 /// `fn` is called with the event's data until `signal` says stop. Types: job, instance, hello (the
-/// link is new; true when there was one before, and what is shown may be old), state (true while the
-/// link is up), signedout.
+/// stream begins; true when that is not for the first time, and what is shown may be old), state
+/// (true while the link is up), signedout.
 export function onLive(type, fn, signal) {
   if (!listeners.has(type)) listeners.set(type, new Set());
   listeners.get(type).add(fn);
@@ -33,12 +34,15 @@ async function reconnect() {
   tell('state', false);
   attempts += 1;
   clearTimeout(retry);
-  retry = setTimeout(async () => {
-    // An event source does not say why it was refused. A session that ended is found out here.
-    await loadSession().catch(() => {});
-    if (session.user) connect();
-    else tell('signedout', null);
-  }, Math.min(15000, 500 * 2 ** Math.min(attempts, 5)));
+  retry = setTimeout(
+    async () => {
+      // An event source does not say why it was refused. A session that ended is found out here.
+      await loadSession().catch(() => {});
+      if (session.user) connect();
+      else tell('signedout', null);
+    },
+    Math.min(15000, 500 * 2 ** Math.min(attempts, 5)),
+  );
 }
 
 export function connect() {
@@ -46,7 +50,8 @@ export function connect() {
   source = new EventSource('/api/v1/events');
   source.addEventListener('hello', () => {
     tell('state', true);
-    tell('hello', attempts > 0);
+    tell('hello', greeted);
+    greeted = true;
     attempts = 0;
   });
   for (const type of ['job', 'instance']) {
@@ -62,4 +67,5 @@ export function disconnect() {
   clearTimeout(retry);
   source?.close();
   source = null;
+  greeted = false;
 }

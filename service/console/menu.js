@@ -6,7 +6,8 @@ function place(menu, items) {
   const height = items.offsetHeight;
   const below = box.bottom + height + 8 < window.innerHeight;
   items.style.top = `${Math.max(8, below ? box.bottom + 4 : box.top - height - 4)}px`;
-  items.style.left = `${Math.max(8, Math.min(box.right - items.offsetWidth, window.innerWidth - items.offsetWidth - 8))}px`;
+  const right = Math.min(box.right, window.innerWidth - 8);
+  items.style.left = `${Math.max(8, right - items.offsetWidth)}px`;
 }
 
 export function anyMenuOpen() {
@@ -17,7 +18,9 @@ export function menu(label, description, items) {
   const list = h('div', { class: 'menu-items' }, items);
   const summary = h('summary', { class: 'button small', 'aria-label': description }, label);
   const node = h('details', { class: 'menu' }, summary, list);
-  const close = () => { node.open = false; };
+  const close = () => {
+    node.open = false;
+  };
   const outside = (event) => {
     if (!node.contains(event.target) || list.contains(event.target)) setTimeout(close);
   };

@@ -24,27 +24,58 @@ const tabs = {
 };
 
 function headLine(instance) {
-  return [healthPill(instance), h('span', { class: 'health-text' }, instance.health_text),
-    h('span', { class: 'muted nowrap' }, 'Next backup: ',
-      instance.next_backup_at ? ago(instance.next_backup_at) : 'by hand')];
+  return [
+    healthPill(instance),
+    h('span', { class: 'health-text' }, instance.health_text),
+    h(
+      'span',
+      { class: 'muted nowrap' },
+      'Next backup: ',
+      instance.next_backup_at ? ago(instance.next_backup_at) : 'by hand',
+    ),
+  ];
 }
 
 function head(ctx, instance) {
   const line = h('div', { class: 'instance-line' }, headLine(instance));
   const refresh = throttle(async () => {
-    const fresh = await get(`/instances/${encodeURIComponent(instance.name)}`, { signal: ctx.signal });
+    const fresh = await get(`/instances/${encodeURIComponent(instance.name)}`, {
+      signal: ctx.signal,
+    });
     replace(line, headLine(fresh));
   }, 700);
   onLive('instance', ({ name }) => name === instance.name && refresh(), ctx.signal);
-  return h('div', { class: 'instance-head' }, line,
-    h('p', { class: 'muted instance-place' }, h('code', {}, instance.uri), ' → repository ',
-      h('strong', {}, instance.repository), instance.group ? ` · group ${instance.group}` : ''));
+  return h(
+    'div',
+    { class: 'instance-head' },
+    line,
+    h(
+      'p',
+      { class: 'muted instance-place' },
+      h('code', {}, instance.uri),
+      ' → repository ',
+      h('strong', {}, instance.repository),
+      instance.group ? ` · group ${instance.group}` : '',
+    ),
+  );
 }
 
 function tabBar(name, current) {
-  return h('nav', { class: 'tabs', 'aria-label': `Sections of ${name}` }, h('ul', {},
-    Object.entries(tabs).map(([id, [label]]) => h('li', {}, link(label, instancePath(name, id),
-      { 'aria-current': id === current ? 'page' : null })))));
+  return h(
+    'nav',
+    { class: 'tabs', 'aria-label': `Sections of ${name}` },
+    h(
+      'ul',
+      {},
+      Object.entries(tabs).map(([id, [label]]) =>
+        h(
+          'li',
+          {},
+          link(label, instancePath(name, id), { 'aria-current': id === current ? 'page' : null }),
+        ),
+      ),
+    ),
+  );
 }
 
 export function instancePage(ctx, name, tab = 'backups') {
@@ -57,11 +88,20 @@ export function instancePage(ctx, name, tab = 'backups') {
     instance = one.catch(load);
     return one;
   };
-  const content = may(role) ? later(async () => make(ctx, await current()), ctx.signal)
+  const content = may(role)
+    ? later(async () => make(ctx, await current()), ctx.signal)
     : notice('info', roleText(role));
   return {
-    title: name, subtitle: label, crumb: link('Instances', '#/instances'), group: `instance ${name}`,
-    node: h('div', {}, later(async () => head(ctx, await current()), ctx.signal), tabBar(name, tab),
-      h('div', { class: 'tab' }, content)),
+    title: name,
+    subtitle: label,
+    crumb: link('Instances', '#/instances'),
+    group: `instance ${name}`,
+    node: h(
+      'div',
+      {},
+      later(async () => head(ctx, await current()), ctx.signal),
+      tabBar(name, tab),
+      h('div', { class: 'tab' }, content),
+    ),
   };
 }

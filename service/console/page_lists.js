@@ -27,25 +27,64 @@ const drillColumns = [
 
 async function drillsOf(ctx) {
   const [{ instances }, info] = await Promise.all([
-    get('/instances', { signal: ctx.signal }), get('/info', { signal: ctx.signal })]);
-  const shown = table({ caption: 'Restore drills', columns: drillColumns, none: 'No drill was run yet.' });
+    get('/instances', { signal: ctx.signal }),
+    get('/info', { signal: ctx.signal }),
+  ]);
+  const shown = table({
+    caption: 'Restore drills',
+    columns: drillColumns,
+    none: 'No drill was run yet.',
+  });
   const which = select([['', 'All'], ...instances.map((i) => [i.name, i.name])]);
-  const reload = async () => shown.update((await get(`/drills${query({ instance: which.value, limit: 200 })}`, { signal: ctx.signal })).drills);
+  const reload = async () =>
+    shown.update(
+      (await get(`/drills${query({ instance: which.value, limit: 200 })}`, { signal: ctx.signal }))
+        .drills,
+    );
   which.addEventListener('change', () => reload().catch(() => {}));
   const soon = throttle(() => reload().catch(() => {}), 800);
   onLive('job', (job) => job.type === 'drill' && job.finished_at && soon(), ctx.signal);
   await reload();
   const target = select(instances.map((i) => [i.name, i.name]));
   const place = h('div', { class: 'job-place' });
-  const run = button('Run drill now', () => busy(run, async () => {
-    await runJob(place, `/instances/${encodeURIComponent(target.value)}/drills`, {}, ctx.signal);
-    await reload();
-  }), { role: 'operator', kind: 'primary' });
+  const run = button(
+    'Run drill now',
+    () =>
+      busy(run, async () => {
+        await runJob(
+          place,
+          `/instances/${encodeURIComponent(target.value)}/drills`,
+          {},
+          ctx.signal,
+        );
+        await reload();
+      }),
+    { role: 'operator', kind: 'primary' },
+  );
   const start = info.drill_target
-    ? h('div', { class: 'fields' }, field('Instance to try', target), h('div', { class: 'field end' }, run))
+    ? h(
+        'div',
+        { class: 'fields' },
+        field('Instance to try', target),
+        h('div', { class: 'field end' }, run),
+      )
     : notice('info', 'No target for drills is set: drill_target in the configuration file.');
-  return h('div', {}, section('Run a drill', { hint: 'A random backup is restored into a throw-away server and its digest compared.' }, start, place),
-    section('Results', {}, h('div', { class: 'filters fields' }, field('Show instance', which)), shown.node));
+  return h(
+    'div',
+    {},
+    section(
+      'Run a drill',
+      { hint: 'A random backup is restored into a throw-away server and its digest compared.' },
+      start,
+      place,
+    ),
+    section(
+      'Results',
+      {},
+      h('div', { class: 'filters fields' }, field('Show instance', which)),
+      shown.node,
+    ),
+  );
 }
 
 export function drillsPage(ctx) {
@@ -54,11 +93,19 @@ export function drillsPage(ctx) {
 
 export function clonesPage(ctx) {
   const list = cloneList(ctx, null);
-  return { title: 'Clones', node: section('Clones of all instances', {
-    hint: 'A clone is made on the Clone tab of an instance.' }, later(async () => {
-    await list.reload();
-    return list.node;
-  }, ctx.signal)) };
+  return {
+    title: 'Clones',
+    node: section(
+      'Clones of all instances',
+      {
+        hint: 'A clone is made on the Clone tab of an instance.',
+      },
+      later(async () => {
+        await list.reload();
+        return list.node;
+      }, ctx.signal),
+    ),
+  };
 }
 
 const outcomes = { ok: 'ok', refused: 'warn', failed: 'bad' };
@@ -76,17 +123,36 @@ const auditColumns = [
 
 export function auditPage(ctx) {
   const chain = h('div', {});
-  const shown = pagedTable({ caption: 'Audit log', columns: auditColumns, key: (e) => e.seq, none: 'Nothing was recorded yet.' },
+  const shown = pagedTable(
+    {
+      caption: 'Audit log',
+      columns: auditColumns,
+      key: (e) => e.seq,
+      none: 'Nothing was recorded yet.',
+    },
     async (before) => {
-      const { entries, chain_ok: whole } = await get(`/audit${query({ limit: 100, before })}`, { signal: ctx.signal });
-      replace(chain, whole ? notice('ok', 'The log is whole: each entry’s hash holds the one before it.')
-        : notice('bad', 'The log was changed: an entry’s hash does not hold the one before it.'));
+      const { entries, chain_ok: whole } = await get(`/audit${query({ limit: 100, before })}`, {
+        signal: ctx.signal,
+      });
+      replace(
+        chain,
+        whole
+          ? notice('ok', 'The log is whole: each entry’s hash holds the one before it.')
+          : notice('bad', 'The log was changed: a hash does not hold the entry before it.'),
+      );
       return { rows: entries, next: entries.length === 100 ? entries[99].seq : null };
-    });
+    },
+  );
   const refresh = button('Refresh', () => busy(refresh, shown.reload));
-  return { title: 'Audit', node: section('What was done', { actions: refresh,
-    hint: 'Newest first. The log can only be added to.' }, later(async () => {
-    await shown.reload();
-    return h('div', {}, chain, shown.node);
-  }, ctx.signal)) };
+  return {
+    title: 'Audit',
+    node: section(
+      'What was done',
+      { actions: refresh, hint: 'Newest first. The log can only be added to.' },
+      later(async () => {
+        await shown.reload();
+        return h('div', {}, chain, shown.node);
+      }, ctx.signal),
+    ),
+  };
 }

@@ -4,9 +4,14 @@ import { may, session } from './api.js';
 import { onLive } from './live.js';
 import { button, link } from './ui.js';
 
-const pages = [['instances', 'Instances', 'viewer'], ['jobs', 'Jobs', 'viewer'],
-  ['drills', 'Drills', 'viewer'], ['clones', 'Clones', 'viewer'], ['audit', 'Audit', 'admin'],
-  ['access', 'Access', 'admin']];
+const pages = [
+  ['instances', 'Instances', 'viewer'],
+  ['jobs', 'Jobs', 'viewer'],
+  ['drills', 'Drills', 'viewer'],
+  ['clones', 'Clones', 'viewer'],
+  ['audit', 'Audit', 'admin'],
+  ['access', 'Access', 'admin'],
+];
 
 const themes = ['system', 'light', 'dark'];
 
@@ -27,11 +32,15 @@ function setTheme(theme) {
 
 function themeButton() {
   const text = () => [h('span', { class: 'wide-only' }, 'Theme: '), chosenTheme()];
-  const element = button(text(), () => {
-    setTheme(themes[(themes.indexOf(chosenTheme()) + 1) % themes.length]);
-    replace(element, text());
-    element.setAttribute('aria-label', `Theme: ${chosenTheme()}`);
-  }, { kind: 'quiet small', describe: `Theme: ${chosenTheme()}` });
+  const element = button(
+    text(),
+    () => {
+      setTheme(themes[(themes.indexOf(chosenTheme()) + 1) % themes.length]);
+      replace(element, text());
+      element.setAttribute('aria-label', `Theme: ${chosenTheme()}`);
+    },
+    { kind: 'quiet small', describe: `Theme: ${chosenTheme()}` },
+  );
   return element;
 }
 
@@ -47,21 +56,56 @@ function linkState() {
 const state = linkState();
 
 function navigation(current) {
-  return h('nav', { class: 'main-nav', 'aria-label': 'Main' }, h('ul', {},
-    pages.filter(([, , role]) => may(role)).map(([id, label]) => h('li', {}, link(label, `#/${id}`,
-      { 'aria-current': id === current ? 'page' : null })))));
+  return h(
+    'nav',
+    { class: 'main-nav', 'aria-label': 'Main' },
+    h(
+      'ul',
+      {},
+      pages
+        .filter(([, , role]) => may(role))
+        .map(([id, label]) =>
+          h('li', {}, link(label, `#/${id}`, { 'aria-current': id === current ? 'page' : null })),
+        ),
+    ),
+  );
 }
 
 /// The header and navigation for page `current`; without them when nobody is signed in.
 export function shell(current, main, signOut) {
-  const brand = h('a', { class: 'brand', href: '#/instances' }, h('span', { class: 'brand-mark', 'aria-hidden': 'true' }), 'sluice');
-  const side = session.user === null ? [] : [state,
-    link([session.user.name, h('span', { class: 'wide-only' }, ` (${session.user.role})`)], '#/account', { class: 'account', 'aria-current': current === 'account' ? 'page' : null })];
+  const brand = h(
+    'a',
+    { class: 'brand', href: '#/instances' },
+    h('span', { class: 'brand-mark', 'aria-hidden': 'true' }),
+    'sluice',
+  );
+  const side =
+    session.user === null
+      ? []
+      : [
+          state,
+          link(
+            [session.user.name, h('span', { class: 'wide-only' }, ` (${session.user.role})`)],
+            '#/account',
+            { class: 'account', 'aria-current': current === 'account' ? 'page' : null },
+          ),
+        ];
   const out = session.user === null ? [] : button('Sign out', signOut, { kind: 'quiet small' });
-  replace(document.getElementById('app'),
+  replace(
+    document.getElementById('app'),
     h('header', { class: 'top' }, brand, h('div', { class: 'top-side' }, side, themeButton(), out)),
-    h('div', { class: session.user === null ? 'frame bare' : 'frame' },
-      session.user === null ? null : navigation(current), main),
-    h('footer', { class: 'foot' }, session.version ? `sluice ${session.version}` : 'sluice',
-      h('span', {}, 'Times are in your time zone.'), link('API', '/api/v1/openapi.json')));
+    h(
+      'div',
+      { class: session.user === null ? 'frame bare' : 'frame' },
+      session.user === null ? null : navigation(current),
+      main,
+    ),
+    h(
+      'footer',
+      { class: 'foot' },
+      session.version ? `sluice ${session.version}` : 'sluice',
+      h('span', {}, 'Times are in your time zone.'),
+      link('API', '/api/v1/openapi.json'),
+    ),
+  );
 }

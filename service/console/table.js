@@ -4,28 +4,63 @@ import { empty } from './ui.js';
 
 function cell(column, row) {
   const content = column.cell(row);
-  const props = { class: column.class, role: column.head ? 'rowheader' : 'cell', 'data-label': column.label };
+  const props = {
+    class: column.class,
+    role: column.head ? 'rowheader' : 'cell',
+    'data-label': column.label,
+  };
   return column.head ? h('th', { ...props, scope: 'row' }, content) : h('td', props, content);
 }
 
-export function tableRow(columns, row) {
-  return h('tr', { role: 'row' }, columns.map((column) => cell(column, row)));
+function tableRow(columns, row) {
+  return h(
+    'tr',
+    { role: 'row' },
+    columns.map((column) => cell(column, row)),
+  );
 }
 
 /// columns: {label, cell(row) -> node or text, class, head (names the row), hidden (label is for
 /// screen readers only)}. Roles are spelt out since a table laid out as cards loses its own.
 /// The result has `update(rows)`; `key(row)` names rows so that `updateRow(row)` finds its own.
-export function table({ caption, columns, rows, key, none = 'Nothing here.', cards = true, kind = '' }) {
+export function table({
+  caption,
+  columns,
+  rows,
+  key,
+  none = 'Nothing here.',
+  cards = true,
+  kind = '',
+}) {
   const body = h('tbody', { role: 'rowgroup' });
   const byKey = new Map();
   const note = h('div', {});
-  const element = h('table', { role: 'table', class: `${cards ? 'cards' : ''} ${kind}` },
+  const element = h(
+    'table',
+    { role: 'table', class: `${cards ? 'cards' : ''} ${kind}` },
     h('caption', { class: 'visually-hidden' }, caption),
-    h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map((column) =>
-      h('th', { scope: 'col', role: 'columnheader', class: column.class },
-        column.hidden ? h('span', { class: 'visually-hidden' }, column.label) : column.label)))), body);
-  const frame = h('div', { class: 'table-frame', role: 'group', tabindex: '0', 'aria-label': caption },
-    element);
+    h(
+      'thead',
+      { role: 'rowgroup' },
+      h(
+        'tr',
+        { role: 'row' },
+        columns.map((column) =>
+          h(
+            'th',
+            { scope: 'col', role: 'columnheader', class: column.class },
+            column.hidden ? h('span', { class: 'visually-hidden' }, column.label) : column.label,
+          ),
+        ),
+      ),
+    ),
+    body,
+  );
+  const frame = h(
+    'div',
+    { class: 'table-frame', role: 'group', tabindex: '0', 'aria-label': caption },
+    element,
+  );
   const node = h('div', {}, frame, note);
 
   const add = (row) => {
@@ -45,14 +80,22 @@ export function table({ caption, columns, rows, key, none = 'Nothing here.', car
     if (!old) return false;
     const line = tableRow(columns, row);
     const focused = old.contains(document.activeElement);
-    const index = focused ? [...old.querySelectorAll('a,button')].indexOf(document.activeElement) : -1;
+    const index = focused
+      ? [...old.querySelectorAll('a,button')].indexOf(document.activeElement)
+      : -1;
     old.replaceWith(line);
     byKey.set(key(row), line);
     if (index >= 0) line.querySelectorAll('a,button')[index]?.focus();
     return true;
   };
   update(rows ?? []);
-  return { node, update, updateRow, append: (more) => more.forEach(add), row: (id) => byKey.get(id) };
+  return {
+    node,
+    update,
+    updateRow,
+    append: (more) => more.forEach(add),
+    row: (id) => byKey.get(id),
+  };
 }
 
 /// A table that grows by "Show more": `load(before)` gives {rows, next}; next null: no more.

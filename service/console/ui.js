@@ -6,13 +6,21 @@ const icons = { ok: '✓', bad: '✕', warn: '!', run: '▶', idle: '–', info:
 
 /// A state in words with a sign; the colour only repeats it.
 export function pill(kind, text, title) {
-  return h('span', { class: `pill ${kind}`, title },
-    h('span', { class: 'sign', 'aria-hidden': 'true' }, icons[kind]), text);
+  return h(
+    'span',
+    { class: `pill ${kind}`, title },
+    h('span', { class: 'sign', 'aria-hidden': 'true' }, icons[kind]),
+    text,
+  );
 }
 
 const healths = {
-  ok: ['ok', 'Healthy'], running: ['run', 'Running'], failing: ['bad', 'Failing'],
-  overdue: ['warn', 'Overdue'], damaged: ['bad', 'Damaged'], never: ['warn', 'Never backed up'],
+  ok: ['ok', 'Healthy'],
+  running: ['run', 'Running'],
+  failing: ['bad', 'Failing'],
+  overdue: ['warn', 'Overdue'],
+  damaged: ['bad', 'Damaged'],
+  never: ['warn', 'Never backed up'],
   manual: ['idle', 'By hand'],
 };
 
@@ -22,9 +30,13 @@ export function healthPill(instance) {
 }
 
 const states = {
-  queued: ['idle', 'Queued'], running: ['run', 'Running'], done: ['ok', 'Done'],
-  failed: ['bad', 'Failed'], cancelled: ['idle', 'Cancelled'],
-  interrupted: ['warn', 'Interrupted'], retrying: ['warn', 'Will be retried'],
+  queued: ['idle', 'Queued'],
+  running: ['run', 'Running'],
+  done: ['ok', 'Done'],
+  failed: ['bad', 'Failed'],
+  cancelled: ['idle', 'Cancelled'],
+  interrupted: ['warn', 'Interrupted'],
+  retrying: ['warn', 'Will be retried'],
 };
 
 export function statePill(state) {
@@ -36,15 +48,25 @@ const article = { viewer: 'a viewer', operator: 'an operator', admin: 'an admin'
 
 /// "Only an admin may do this." for who may not.
 export function roleText(role) {
-  return role === 'admin' ? 'Only an admin may do this.'
+  return role === 'admin'
+    ? 'Only an admin may do this.'
     : `This needs ${article[role]} or more; your role may only look.`;
 }
 
 /// A button. With `role`, one who has less finds it greyed out and is told who may.
 export function button(label, onclick, { role, kind = '', title, describe, type = 'button' } = {}) {
   const allowed = !role || may(role);
-  const element = h('button', { type, class: `button ${kind}`, title: allowed ? title : roleText(role),
-    'aria-label': describe, 'aria-disabled': allowed ? null : 'true' }, label);
+  const element = h(
+    'button',
+    {
+      type,
+      class: `button ${kind}`,
+      title: allowed ? title : roleText(role),
+      'aria-label': describe,
+      'aria-disabled': allowed ? null : 'true',
+    },
+    label,
+  );
   element.addEventListener('click', (event) => {
     if (element.getAttribute('aria-disabled') === 'true') {
       event.preventDefault();
@@ -80,9 +102,13 @@ export function field(label, control, { hint, wide } = {}) {
   control.id ||= uniqueId('field');
   const hintId = hint ? uniqueId('hint') : null;
   if (hintId) control.setAttribute('aria-describedby', hintId);
-  return h('div', { class: wide ? 'field wide' : 'field' },
-    h('label', { for: control.id }, label), control,
-    hint ? h('p', { class: 'hint', id: hintId }, hint) : null);
+  return h(
+    'div',
+    { class: wide ? 'field wide' : 'field' },
+    h('label', { for: control.id }, label),
+    control,
+    hint ? h('p', { class: 'hint', id: hintId }, hint) : null,
+  );
 }
 
 export function checkbox(label, props = {}) {
@@ -97,12 +123,20 @@ export function radio(label, name, props = {}) {
 
 /// options: [value, text] each.
 export function select(options, props = {}) {
-  return h('select', props, options.map(([value, text]) => h('option', { value }, text)));
+  return h(
+    'select',
+    props,
+    options.map(([value, text]) => h('option', { value }, text)),
+  );
 }
 
 export function notice(kind, ...children) {
-  return h('div', { class: `notice ${kind}`, role: kind === 'bad' ? 'alert' : null },
-    h('span', { class: 'sign', 'aria-hidden': 'true' }, icons[kind]), h('div', {}, children));
+  return h(
+    'div',
+    { class: `notice ${kind}`, role: kind === 'bad' ? 'alert' : null },
+    h('span', { class: 'sign', 'aria-hidden': 'true' }, icons[kind]),
+    h('div', {}, children),
+  );
 }
 
 export function empty(text) {
@@ -116,30 +150,56 @@ export function muted(...children) {
 /// A title, the explanation below it and what can be done, for a section of a page.
 export function section(title, { id, actions, hint, level = 2, kind = '' } = {}, ...children) {
   const headingId = id ?? uniqueId('section');
-  return h('section', { class: `panel ${kind}`, 'aria-labelledby': headingId },
-    h('div', { class: 'panel-head' }, h(`h${level}`, { id: headingId }, title),
-      actions ? h('div', { class: 'actions' }, actions) : null),
-    hint ? h('p', { class: 'hint' }, hint) : null, children);
+  return h(
+    'section',
+    { class: `panel ${kind}`, 'aria-labelledby': headingId },
+    h(
+      'div',
+      { class: 'panel-head' },
+      h(`h${level}`, { id: headingId }, title),
+      actions ? h('div', { class: 'actions' }, actions) : null,
+    ),
+    hint ? h('p', { class: 'hint' }, hint) : null,
+    children,
+  );
 }
 
 /// Names and values, one pair a row; what is null is left out.
 export function facts(pairs) {
-  return h('dl', { class: 'facts' }, pairs.filter(([, value]) => value !== null && value !== undefined)
-    .map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
+  return h(
+    'dl',
+    { class: 'facts' },
+    pairs
+      .filter(([, value]) => value !== null && value !== undefined)
+      .map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))),
+  );
 }
 
 /// What comes later: shows that it is loading, then the node, or what went wrong.
 export function later(work, signal) {
-  const place = h('div', { class: 'later', 'aria-busy': 'true' },
-    h('p', { class: 'muted loading' }, 'Loading…'));
+  const place = h(
+    'div',
+    { class: 'later', 'aria-busy': 'true' },
+    h('p', { class: 'muted loading' }, 'Loading…'),
+  );
   const load = async () => {
     try {
       const node = await work();
       if (!signal?.aborted) replace(place, node);
     } catch (error) {
       if (error.name === 'AbortError' || signal?.aborted) return;
-      replace(place, notice('bad', error.message,
-        h('p', {}, button('Try again', () => busy(place, load)))));
+      replace(
+        place,
+        notice(
+          'bad',
+          error.message,
+          h(
+            'p',
+            {},
+            button('Try again', () => busy(place, load)),
+          ),
+        ),
+      );
     }
     place.removeAttribute('aria-busy');
   };
@@ -150,9 +210,13 @@ export function later(work, signal) {
 /// A line in the corner, read out by screen readers. Errors stay until they are closed.
 export function toast(kind, text, href) {
   const close = h('button', { type: 'button', class: 'close', 'aria-label': 'Dismiss' }, '×');
-  const node = h('div', { class: `toast ${kind}`, role: kind === 'bad' ? 'alert' : 'status' },
+  const node = h(
+    'div',
+    { class: `toast ${kind}`, role: kind === 'bad' ? 'alert' : 'status' },
     h('span', { class: 'sign', 'aria-hidden': 'true' }, icons[kind]),
-    h('div', { class: 'toast-text' }, text, href ? [' ', h('a', { href }, 'Show')] : null), close);
+    h('div', { class: 'toast-text' }, text, href ? [' ', h('a', { href }, 'Show')] : null),
+    close,
+  );
   close.addEventListener('click', () => node.remove());
   const all = document.getElementById('toasts');
   while (all.children.length >= 4) all.firstChild.remove();
