@@ -1,5 +1,8 @@
 #include "engine/child_process.h"
 
+#include <linux/close_range.h>
+#include <unistd.h>
+
 #include <boost/process.hpp>
 #include <boost/process/extend.hpp>
 #include <chrono>
@@ -62,7 +65,9 @@ Result<ChildOutput> run_child(const std::vector<std::string>& command,
   if (!out) return std::unexpected(cannot_start(command.front(), "no temporary file"));
   process::environment variables = boost::this_process::environment();
   for (const auto& [name, value] : environment) variables[name] = value;
-  const auto unblock = [](auto& /*executor*/) {
+  const auto prepare = [](auto& /*executor*/) {
+    // What is open here is none of its business: it may live longer than we do.
+    ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -72,7 +77,7 @@ Result<ChildOutput> run_child(const std::vector<std::string>& command,
   process::child child(process::exe = command.front(),
                        process::args = std::vector<std::string>(command.begin() + 1, command.end()),
                        variables, process::std_in<process::null, process::std_out> out.get(),
-                       process::extend::on_exec_setup = unblock, failed);
+                       process::extend::on_exec_setup = prepare, failed);
   if (failed) return std::unexpected(cannot_start(command.front(), failed.message()));
   while (!ends_within(child, poll_interval)) {
     if (!stop.stop_requested()) continue;

@@ -88,6 +88,13 @@ Result<std::uint16_t> free_port() {
   return ntohs(address.sin_port);
 }
 
+std::optional<std::int64_t> read_pid(const fs::path& directory) {
+  std::ifstream file(directory / "server.pid");
+  std::int64_t pid = 0;
+  if (file >> pid) return pid;
+  return std::nullopt;
+}
+
 /// A server of this machine.
 class LocalServer {
  public:
@@ -192,20 +199,13 @@ class LocalServer {
     while (std::chrono::steady_clock::now() < deadline) {
       if (job_.stop.stop_requested()) return std::unexpected(engine::cancelled());
       if (io.run(engine::ask_server_info(io.executor(), *link), job_.stop)) {
-        server_.pid = read_pid();
+        server_.pid = read_pid(directory_);
         return {};
       }
       std::this_thread::sleep_for(poll_interval);
     }
     return std::unexpected(failed(fmt::format("{} did not answer within {} s: {}", program,
                                               start_time_max.count(), what_it_said({}))));
-  }
-
-  [[nodiscard]] std::optional<std::int64_t> read_pid() const {
-    std::ifstream file(directory_ / "server.pid");
-    std::int64_t pid = 0;
-    if (file >> pid) return pid;
-    return std::nullopt;
   }
 
   const ProvisionOptions& options_;
@@ -275,6 +275,23 @@ Result<ProvisionedServer> provision(const ProvisionOptions& options, const JobCo
   return std::unexpected(Error{.stage = Stage::usage,
                                .code = "bad_option",
                                .message = "--provision is local, local:DIR or exec:COMMAND"});
+}
+
+std::optional<ProvisionedServer> find_provisioned(const std::string& directory) {
+  std::ifstream settings(fs::path(directory) / "server.conf");
+  if (!settings) return std::nullopt;
+  ProvisionedServer server{.address = {}, .uri = {}, .directory = directory, .pid = {}};
+  for (std::string line; std::getline(settings, line);) {
+    constexpr std::string_view port = "port ";
+    constexpr std::string_view password = "requirepass \"";  // hex digits: nothing is escaped
+    if (line.starts_with(port)) server.uri = "redis://127.0.0.1:" + line.substr(port.size());
+    if (line.starts_with(password) && line.ends_with('"'))
+      server.address.password = line.substr(password.size(), line.size() - password.size() - 1);
+  }
+  if (server.uri.empty()) return std::nullopt;
+  server.address.uri = server.uri;
+  server.pid = read_pid(server.directory);
+  return server;
 }
 
 std::string take_back(const ProvisionedServer& server) {

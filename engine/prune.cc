@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -176,9 +177,34 @@ Result<PruneResult> carry_out(storage::Repository& repository, PruneResult resul
   return result;
 }
 
+/// Each instance by its own policy.
+Result<std::vector<RetentionVerdict>> judge_each(const storage::Repository& repository,
+                                                 const PruneOptions& options) {
+  std::vector<RetentionVerdict> verdicts;
+  for (const auto& [instance, policy] : options.policies) {
+    const auto backups = candidates(repository, instance);
+    if (!backups) return std::unexpected(backups.error());
+    auto judged = judge_retention(*backups, policy, engine::unix_now_ms());
+    if (!judged) return judged;
+    std::ranges::move(*judged, std::back_inserter(verdicts));
+  }
+  return verdicts;
+}
+
+/// Whether a policy that is to be applied keeps nothing.
+const RetentionPolicy* find_empty(const PruneOptions& options) {
+  if (options.collect_only) return nullptr;
+  if (options.policies.empty()) return options.policy.is_empty() ? &options.policy : nullptr;
+  for (const auto& [instance, policy] : options.policies) {
+    if (policy.is_empty()) return &policy;
+  }
+  return nullptr;
+}
+
 Result<std::vector<RetentionVerdict>> judge(const storage::Repository& repository,
                                             const PruneOptions& options) {
   if (options.collect_only) return std::vector<RetentionVerdict>();
+  if (!options.policies.empty()) return judge_each(repository, options);
   const auto backups = candidates(repository, options.instance);
   if (!backups) return std::unexpected(backups.error());
   return judge_retention(*backups, options.policy, engine::unix_now_ms());
@@ -202,8 +228,8 @@ Result<storage::BackupKey> find_in_trash(const storage::Trash& trash, const std:
 }  // namespace
 
 Result<PruneResult> prune(const PruneOptions& options, const JobContext& job) {
-  if (!options.collect_only && options.policy.is_empty())  // before anything is opened
-    return std::unexpected(judge_retention({}, options.policy, 0).error());
+  if (const auto* empty = find_empty(options); empty != nullptr)  // before anything is opened
+    return std::unexpected(judge_retention({}, *empty, 0).error());
   auto repository = open(options.repository, options.collection.trash_ms > 0);
   if (!repository) return std::unexpected(repository.error());
   PruneResult result{.dry_run = options.dry_run, .backups = {}};

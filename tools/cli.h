@@ -42,6 +42,7 @@ Verb add_verify(CLI::App& app, const Globals& globals);
 Verb add_restore(CLI::App& app, const Globals& globals);
 Verb add_clone(CLI::App& app, const Globals& globals);
 Verb add_analyze(CLI::App& app, const Globals& globals);
+Verb add_serve(CLI::App& app, const Globals& globals);
 Verb add_check(CLI::App& app, const Globals& globals);
 Verb add_export(CLI::App& app, const Globals& globals);
 Verb add_get(CLI::App& app, const Globals& globals);

@@ -96,6 +96,8 @@ int run(int argc, char** argv) {
                   globals)},
       {"analyze",
        add_analyze(*app.add_subcommand("analyze", "Tell what a dataset is made of"), globals)},
+      {"serve",
+       add_serve(*app.add_subcommand("serve", "Run the service: policies, API, console"), globals)},
   };
   try {
     app.parse(argc, argv);

@@ -10,16 +10,28 @@ namespace {
 
 std::atomic<int> taken = 0;
 std::atomic<bool> cut_over = false;
+std::atomic<bool> reload = false;
 
-/// Those of them that are to be waited for; all of them are blocked, in this thread and its own.
+/// Those that are to be waited for. They are blocked, and what stops a program too, in this thread
+/// and its own.
 sigset_t block_signals(std::initializer_list<int> wanted) {
   sigset_t set;
   sigemptyset(&set);
   for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&set, signal);
+  for (const int signal : wanted) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   sigemptyset(&set);
   for (const int signal : wanted) sigaddset(&set, signal);
   return set;
+}
+
+/// Has a thread of its own set `flag` each time that the signal comes.
+void set_on(int wanted, std::atomic<bool>& flag) {
+  const sigset_t set = block_signals({wanted});
+  std::thread([set, &flag] {
+    int signal = 0;
+    while (sigwait(&set, &signal) == 0) flag = true;
+  }).detach();
 }
 
 }  // namespace
@@ -47,12 +59,13 @@ std::stop_token stop_on_signals() {
 
 const std::atomic<bool>& cut_over_on_signal(bool now) {
   cut_over = now;
-  const sigset_t set = block_signals({SIGUSR1});
-  std::thread([set] {
-    int signal = 0;
-    while (sigwait(&set, &signal) == 0) cut_over = true;
-  }).detach();
+  set_on(SIGUSR1, cut_over);
   return cut_over;
+}
+
+std::atomic<bool>& reload_on_signal() {
+  set_on(SIGHUP, reload);
+  return reload;
 }
 
 int signal_taken() { return taken; }

@@ -15,6 +15,9 @@ namespace sluice::tools {
 /// Set once SIGUSR1 comes; `now`: from the start. As for stop_on_signals().
 [[nodiscard]] const std::atomic<bool>& cut_over_on_signal(bool now);
 
+/// Set each time SIGHUP comes. As for stop_on_signals().
+[[nodiscard]] std::atomic<bool>& reload_on_signal();
+
 /// The signal that was taken, 0 when none was.
 [[nodiscard]] int signal_taken();
 

@@ -71,6 +71,18 @@ def then_stall(first, size, chunk=1 << 20):
     return run
 
 
+def slowly(pairs, pause, hurry):
+    """Sends a dump record by record, with a pause after each until `hurry` is set."""
+    def run(send, closing):
+        send(b'$EOF:' + MARK + b'\r\n' + rdb_head())
+        for key, value in pairs:
+            send(record(key, value))
+            if not hurry.is_set() and not closing.is_set():
+                hurry.wait(pause)
+        send(b'\xff' + bytes(8) + MARK)
+    return run
+
+
 def line(text):
     def run(send, _):
         send(text)

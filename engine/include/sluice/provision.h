@@ -53,6 +53,11 @@ struct ProvisionedServer {
 [[nodiscard]] Result<ProvisionedServer> provision(const ProvisionOptions& options,
                                                   const JobContext& job);
 
+/// A local one by the directory that it was made in, as provision() left it, whether or not it
+/// runs; so that what a program that was killed had made can be taken back. None when there is no
+/// such server's configuration.
+[[nodiscard]] std::optional<ProvisionedServer> find_provisioned(const std::string& directory);
+
 /// Takes back a local one after a failure: ends the server, and removes what it made. Others stay.
 /// Returns what is left, for the operator; empty when nothing is.
 [[nodiscard]] std::string take_back(const ProvisionedServer& server);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,6 +28,9 @@ struct PruneOptions {
   RepositoryPlace repository;
   std::optional<std::string> instance;  ///< Only backups of this one are removed.
   RetentionPolicy policy;
+  /// When there are any: the instances that are judged, each by its own policy; `instance` and
+  /// `policy` are not looked at.
+  std::map<std::string, RetentionPolicy> policies = {};
   bool collect_only = false;  ///< Removes no backup, and `policy` is not looked at.
   bool dry_run = true;        ///< Says what would be removed, and changes nothing.
   CollectionOptions collection = {};

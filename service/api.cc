@@ -1,0 +1,31 @@
+#include "service/api.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "service/api_json.h"
+
+namespace sluice::service {
+
+unsigned limit_of(const Call& call, unsigned otherwise, unsigned most) {
+  const auto text = call.request.parameter("limit");
+  if (!text) return otherwise;
+  const int limit = std::atoi(text->c_str());
+  return limit < 1 ? otherwise : std::min(static_cast<unsigned>(limit), most);
+}
+
+HttpResponse no_such(std::string_view what, const std::string& name) {
+  return error_response(404, "not_found", fmt::format("there is no {} {}", what, name));
+}
+
+HttpResponse queue(Call& call, NewJob job) {
+  job.actor = call.caller.name;
+  const auto added = call.core.submit(job);
+  if (!added) return error_response(added.error());
+  if (call.detail.empty()) call.detail = fmt::format("job {}", added->id);
+  return json_response({{"job", job_json(call.core, *added)}}, 202);
+}
+
+}  // namespace sluice::service
