@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
 #include <string>
 
 #include "config_fixture.h"
@@ -69,6 +72,46 @@ TEST_F(ConfigTest, EverySettingOfTheStartingConfigurationIsKnownAndItsDefault) {
   ASSERT_EQ(all.targets.size(), 2U);
   ASSERT_EQ(all.notify.size(), 1U);
   EXPECT_EQ(all.notify[0].headers.at("Authorization"), "Bearer x");
+}
+
+/// "instances uri" for each setting of a configuration in which all are.
+std::set<std::string> settings_of(const std::string& text) {
+  std::set<std::string> settings;
+  std::string table;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) {
+    const std::size_t equals = line.find(" = ");
+    if (line.starts_with('[')) {
+      table = line.substr(1, line.find_first_of(".]") - 1);
+    } else if (!line.starts_with('#') && equals != std::string::npos) {
+      settings.insert(table + " " + line.substr(0, equals));
+    }
+  }
+  return settings;
+}
+
+/// The same of the table in docs/service.md.
+std::set<std::string> documented_settings() {
+  std::set<std::string> settings;
+  std::string table;
+  std::ifstream in(std::string(SLUICE_DOCS) + "/service.md");
+  for (std::string line; std::getline(in, line) && !line.starts_with("## Schedules");) {
+    if (line.starts_with("| **`[")) {
+      table = line.substr(6, line.find_first_of(".]", 6) - 6);
+    } else if (line.starts_with("| `")) {
+      settings.insert(table + " " + line.substr(3, line.find('`', 3) - 3));
+    }
+  }
+  return settings;
+}
+
+TEST_F(ConfigTest, EverySettingIsExplainedInTheDocumentation) {
+  auto settings = settings_of(uncommented(starting_config(), {}));
+  // Those that stand in a remark on another.
+  for (const char* other : {"instances password", "instances sentinel_password", "notify command",
+                            "repositories key_file", "repositories passphrase_command"})
+    settings.insert(other);
+  EXPECT_EQ(documented_settings(), settings);
 }
 
 TEST_F(ConfigTest, SmallestHasTheDefaults) {
