@@ -50,14 +50,41 @@ Error state_failed(const std::string& file, const std::string& what) {
 
 }  // namespace
 
-Statement::Statement(sqlite3* database, std::string_view sql) {
-  sqlite3_stmt* statement = nullptr;
-  check(database, sqlite3_prepare_v2(database, sql.data(), static_cast<int>(sql.size()), &statement,
-                                     nullptr));
+StatementCache::~StatementCache() {
+  for (const auto& [sql, statement] : free_) sqlite3_finalize(statement);
+}
+
+sqlite3_stmt* StatementCache::take(const std::string& sql) {
+  const auto found = free_.find(sql);
+  if (found == free_.end()) return nullptr;
+  sqlite3_stmt* const statement = found->second;
+  free_.erase(found);
+  return statement;
+}
+
+void StatementCache::give_back(const std::string& sql, sqlite3_stmt* statement) {
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);
+  free_.emplace(sql, statement);
+}
+
+Statement::Statement(sqlite3* database, std::string_view sql, StatementCache* cache)
+    : statement_(nullptr, {.cache = cache, .sql = std::string(sql)}) {
+  sqlite3_stmt* statement = cache == nullptr ? nullptr : cache->take(statement_.get_deleter().sql);
+  if (statement == nullptr) {
+    check(database, sqlite3_prepare_v2(database, sql.data(), static_cast<int>(sql.size()),
+                                       &statement, nullptr));
+  }
   statement_.reset(statement);
 }
 
-void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+void Statement::Release::operator()(sqlite3_stmt* statement) const {
+  if (cache == nullptr) {
+    sqlite3_finalize(statement);
+  } else {
+    cache->give_back(sql, statement);
+  }
+}
 
 Statement& Statement::bind(std::int64_t value) {
   check(sqlite3_db_handle(statement_.get()), sqlite3_bind_int64(statement_.get(), ++bound_, value));
@@ -179,7 +206,7 @@ Database::Writing::~Writing() {
 }
 
 Statement Database::Writing::statement(std::string_view sql) {
-  return {database_.writer_.get(), sql};
+  return {database_.writer_.get(), sql, &database_.written_};
 }
 
 std::int64_t Database::Writing::last_row() const {
@@ -194,7 +221,7 @@ void Database::Writing::commit() {
 }
 
 Statement Database::Reading::statement(std::string_view sql) {
-  return {database_.reader_.get(), sql};
+  return {database_.reader_.get(), sql, &database_.read_};
 }
 
 }  // namespace sluice::service

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,11 +15,29 @@ struct sqlite3_stmt;
 
 namespace sluice::service {
 
+/// Statements of one connection that are not in use, by their text: to prepare one takes longer than
+/// to run it. Threads: as the connection.
+class StatementCache {
+ public:
+  StatementCache() = default;
+  StatementCache(const StatementCache&) = delete;
+  StatementCache& operator=(const StatementCache&) = delete;
+  ~StatementCache();
+
+  /// Null when there is none.
+  [[nodiscard]] sqlite3_stmt* take(const std::string& sql);
+  void give_back(const std::string& sql, sqlite3_stmt* statement);
+
+ private:
+  std::multimap<std::string, sqlite3_stmt*> free_;
+};
+
 /// A prepared statement. Parameters count from 1, columns from 0. Errors of the database are thrown
 /// as std::runtime_error: a service that cannot keep its state cannot go on with what it is doing.
 class Statement {
  public:
-  Statement(sqlite3* database, std::string_view sql);
+  /// Taken from the cache, and given back to it, when there is one; the cache has to live longer.
+  Statement(sqlite3* database, std::string_view sql, StatementCache* cache = nullptr);
   Statement(Statement&&) noexcept = default;
   Statement& operator=(Statement&&) noexcept = default;
 
@@ -44,12 +63,14 @@ class Statement {
   [[nodiscard]] std::optional<std::string> maybe_text(int column) const;
 
  private:
-  struct Finalize {
+  struct Release {
+    StatementCache* cache = nullptr;
+    std::string sql = {};
     void operator()(sqlite3_stmt* statement) const;
   };
   [[nodiscard]] bool is_null(int column) const;
 
-  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  std::unique_ptr<sqlite3_stmt, Release> statement_;
   int bound_ = 0;
 };
 
@@ -108,6 +129,8 @@ class Database {
 
   Connection writer_;
   Connection reader_;
+  StatementCache written_;
+  StatementCache read_;
   std::mutex write_mutex_;
   std::mutex read_mutex_;
 };

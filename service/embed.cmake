@@ -1,5 +1,6 @@
 # Writes the source that embeds FILES, and the table that finds them. Called by service/CMakeLists.txt
-# with OUT_CC, OUT_INC and FILES ("path|file" pairs).
+# with OUT_CC, OUT_INC and FILES ("path|file" pairs, commas between).
+string(REPLACE "," ";" FILES "${FILES}")
 set(assembly "  .pushsection .rodata\n")
 set(declarations "")
 set(table "")

@@ -2,6 +2,16 @@
 
 namespace sluice::service {
 
+PolicyStore::PolicyStore(Database& database, std::shared_ptr<const Config> config)
+    : database_(database), config_(std::move(config)) {
+  Database::Reading reading(database_);
+  auto rows = reading.statement("SELECT instance, policy FROM policies");
+  while (rows.step()) {
+    auto policy = policy_from_json(rows.text(1), config_->time_zone);
+    if (policy) set_.emplace(rows.text(0), *std::move(policy));
+  }
+}
+
 std::shared_ptr<const Config> PolicyStore::config() const {
   const std::lock_guard guard(mutex_);
   return config_;
@@ -13,17 +23,10 @@ void PolicyStore::set_config(std::shared_ptr<const Config> config) {
 }
 
 EffectivePolicy PolicyStore::of(const InstanceEntry& instance) const {
-  const auto now = config();
-  {
-    Database::Reading reading(database_);
-    auto set = reading.statement("SELECT policy FROM policies WHERE instance = ?");
-    set.bind(std::string_view(instance.name));
-    if (set.step()) {
-      auto policy = policy_from_json(set.text(0), now->time_zone);
-      if (policy) return {.policy = *std::move(policy), .source = "console"};
-    }
-  }
-  const Policy* policy = now->policy(instance.policy);
+  const std::lock_guard guard(mutex_);
+  const auto set = set_.find(instance.name);
+  if (set != set_.end()) return {.policy = set->second, .source = "console"};
+  const Policy* policy = config_->policy(instance.policy);
   if (policy == nullptr) return {};
   return {.policy = *policy, .source = "file"};
 }
@@ -35,6 +38,8 @@ void PolicyStore::set(const std::string& instance, const Policy& policy) {
       .bind(std::string_view(to_json(policy)))
       .run();
   writing.commit();
+  const std::lock_guard guard(mutex_);
+  set_[instance] = policy;
 }
 
 void PolicyStore::reset(const std::string& instance) {
@@ -43,6 +48,8 @@ void PolicyStore::reset(const std::string& instance) {
       .bind(std::string_view(instance))
       .run();
   writing.commit();
+  const std::lock_guard guard(mutex_);
+  set_.erase(instance);
 }
 
 }  // namespace sluice::service

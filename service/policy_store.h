@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,8 +20,7 @@ struct EffectivePolicy {
 /// The configuration as it was read last, and what the console set over it. Threads: any.
 class PolicyStore {
  public:
-  PolicyStore(Database& database, std::shared_ptr<const Config> config)
-      : database_(database), config_(std::move(config)) {}
+  PolicyStore(Database& database, std::shared_ptr<const Config> config);
 
   [[nodiscard]] std::shared_ptr<const Config> config() const;
   void set_config(std::shared_ptr<const Config> config);
@@ -35,6 +35,7 @@ class PolicyStore {
   Database& database_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Config> config_;
+  std::map<std::string, Policy> set_;  ///< What the console set, as the database has it.
 };
 
 }  // namespace sluice::service
