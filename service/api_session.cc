@@ -45,9 +45,11 @@ HttpResponse open_session(Call& call) {
   const std::string name = text_of(call.body, "name");
   call.detail = "as " + name;
   auto login = call.core.accounts.log_in(name, text_of(call.body, "password"), call.request.peer);
+  const bool limited = !login && login.error().code == "too_many_tries";
+  call.core.metrics.login_finished(login ? "ok" : (limited ? "limited" : "refused"));
   if (!login) {
     auto response = error_response(login.error());
-    if (response.status == 429) response.headers.emplace_back("Retry-After", "2");
+    if (limited) response.headers.emplace_back("Retry-After", "2");
     return response;
   }
   if (!call.caller.session.empty()) call.core.accounts.log_out(call.caller.session);

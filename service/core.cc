@@ -14,6 +14,8 @@ namespace sluice::service {
 namespace {
 
 constexpr std::chrono::milliseconds tick_interval(500);
+/// What is overdue is looked for once in so many ticks.
+constexpr unsigned ticks_per_look = 20;
 /// Backups that others take are noticed so often.
 constexpr std::chrono::minutes refresh_interval(10);
 /// Retention waits for so long after a backup, so that one run does for many.
@@ -34,7 +36,11 @@ Core::Core(std::unique_ptr<Database> database, std::shared_ptr<const Config> con
       drills(*database_),
       accounts(*database_),
       audit(*database_),
+      metrics(version_, now_ms()),
+      notifier_(policies.config()->notify, [this](const std::string& line) { log_(line); }),
+      watch_(*this),
       work_(*database_, policies, catalog),
+      config_read_ms_(now_ms()),
       runner(jobs,
              {.work = [this](const Job& job,
                              const JobContext& context) { return work_(job, context); },
@@ -74,6 +80,9 @@ void Core::start() {
 void Core::reload(std::shared_ptr<const Config> config) {
   policies.set_config(config);
   runner.set_limits({.jobs = config->jobs, .memory_bytes = config->memory_bytes});
+  notifier_.replace(config->notify);
+  config_ok_ = true;
+  config_read_ms_ = now_ms();
   note_first_seen();
   refresh_wanted_ = true;
 }
@@ -141,7 +150,34 @@ void Core::note_first_seen() {
   writing.commit();
 }
 
-std::string Core::metrics_text() { return {}; }
+std::string Core::metrics_text() { return metrics.text(watch_.state(now_ms())); }
+
+void Core::fill(ServiceState& state) const {
+  state.config_ok = config_ok_;
+  state.config_read_ms = config_read_ms_;
+  state.notifications = notifier_.counts();
+}
+
+void Core::tell(const Event& event) {
+  log_(fmt::format("{}: {}: {}", event.name, event.instance, event.message));
+  notifier_.tell(event);
+}
+
+bool Core::is_news(const std::string& kind, std::int64_t at_ms) {
+  const std::string name = "told:" + kind;
+  Database::Writing writing(*database_);
+  {
+    auto told = writing.statement("SELECT 1 FROM meta WHERE name = ? AND value = ?");
+    told.bind(std::string_view(name)).bind(std::string_view(std::to_string(at_ms)));
+    if (told.step()) return false;
+  }
+  writing.statement("INSERT OR REPLACE INTO meta(name, value) VALUES(?, ?)")
+      .bind(std::string_view(name))
+      .bind(std::string_view(std::to_string(at_ms)))
+      .run();
+  writing.commit();
+  return true;
+}
 
 Policy Core::policy_of(const std::string& instance) const {
   const auto now = config();
@@ -181,11 +217,13 @@ void Core::on_finished(const Job& job, const JobOutcome& outcome) {
                      outcome.error ? text_of(parse_object(*outcome.error), "message") : ""));
   }
   const bool by_policy = what.cause != job_cause::manual && is_repeatable(what.type);
+  bool again = false;
   if (outcome.state == job_state::failed && by_policy) {
     const std::int64_t delay = policy_of(what.instance).retry_delay_ms;
     const unsigned doublings = std::min(what.attempt - 1, 16U);
-    static_cast<void>(try_again(job, std::min(delay << doublings, retry_delay_max_ms)));
+    again = try_again(job, std::min(delay << doublings, retry_delay_max_ms));
   }
+  watch_.job_over(job, outcome, again);
   if (!what.instance.empty()) events.instance_changed(what.instance);
 }
 
@@ -203,9 +241,11 @@ void Core::keep_time(const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any timer;
   auto refreshed = std::chrono::steady_clock::now();
+  unsigned ticks = 0;
   while (!stop.stop_requested()) {
     try {
       scheduler_.tick(now_ms());
+      if (++ticks % ticks_per_look == 0) watch_.look(now_ms());
       const bool due = std::chrono::steady_clock::now() - refreshed > refresh_interval;
       if (due || refresh_wanted_.exchange(false)) {
         refresh_all();

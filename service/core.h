@@ -22,8 +22,11 @@
 #include "service/job_runner.h"
 #include "service/job_store.h"
 #include "service/job_work.h"
+#include "service/metrics.h"
+#include "service/notifier.h"
 #include "service/policy_store.h"
 #include "service/scheduler.h"
+#include "service/watch.h"
 
 namespace sluice::service {
 
@@ -66,6 +69,15 @@ class Core {
   [[nodiscard]] std::optional<std::int64_t> first_seen(const std::string& instance);
   [[nodiscard]] std::string metrics_text();
 
+  /// Logs an event, and tells whoever is to be told.
+  void tell(const Event& event);
+  /// Whether the newest of a kind of news is not the one of that time; it is from now on.
+  [[nodiscard]] bool is_news(const std::string& kind, std::int64_t at_ms);
+  /// Writes down that the file could not be read anew.
+  void config_failed() { config_ok_ = false; }
+  /// What of the state only this knows: configuration and notifications.
+  void fill(ServiceState& state) const;
+
  private:
   std::unique_ptr<Database> database_;
   const std::string version_;
@@ -81,6 +93,7 @@ class Core {
   Accounts accounts;
   Audit audit;
   EventHub events;
+  Metrics metrics;
 
  private:
   void on_finished(const Job& job, const JobOutcome& outcome);
@@ -91,8 +104,12 @@ class Core {
   void keep_time(const std::stop_token& stop);
   void refresh_all();
 
+  Notifier notifier_;
+  Watch watch_;
   JobWork work_;
   std::atomic<bool> refresh_wanted_ = false;
+  std::atomic<bool> config_ok_ = true;
+  std::atomic<std::int64_t> config_read_ms_;
 
  public:
   JobRunner runner;

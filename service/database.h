@@ -15,8 +15,8 @@ struct sqlite3_stmt;
 
 namespace sluice::service {
 
-/// Statements of one connection that are not in use, by their text: to prepare one takes longer than
-/// to run it. Threads: as the connection.
+/// Statements of one connection that are not in use, by their text: to prepare one takes longer
+/// than to run it. Threads: as the connection.
 class StatementCache {
  public:
   StatementCache() = default;

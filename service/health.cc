@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "service/calendar.h"
+#include "service/core.h"
 #include "service/json.h"
 #include "sluice/catalog.h"
 

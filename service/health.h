@@ -4,9 +4,11 @@
 #include <optional>
 #include <string>
 
-#include "service/core.h"
+#include "service/config.h"
 
 namespace sluice::service {
+
+class Core;
 
 /// How an instance is, in a word and in a sentence.
 struct Health {

@@ -1,6 +1,7 @@
 #include "service/router.h"
 
 #include <boost/json/parse.hpp>
+#include <chrono>
 #include <exception>
 
 #include "service/assets.h"
@@ -74,6 +75,22 @@ bool Router::is_slow(const HttpRequest& request) const {
 }
 
 HttpResponse Router::handle(const HttpRequest& request) const {
+  const auto begun = std::chrono::steady_clock::now();
+  HttpResponse response = answer(request);
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begun;
+  core_.metrics.request_finished(request.method, label_of(request), response.status, taken.count());
+  return response;
+}
+
+std::string_view Router::label_of(const HttpRequest& request) const {
+  if (request.path == "/metrics") return "metrics";
+  if (!request.path.starts_with(std::string(api) + "/"))
+    return find_asset(request.path) != nullptr || request.path == "/" ? "page" : "other";
+  const Match found = match(request);
+  return found.route == nullptr ? "other" : found.route->pattern;
+}
+
+HttpResponse Router::answer(const HttpRequest& request) const {
   if (const auto refusal = gate_.check(request)) return *refusal;
   if (request.path.starts_with(std::string(api) + "/")) return handle_api(request);
   if (changes(request)) return error_response(405, "bad_request", "only GET is taken here");

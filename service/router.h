@@ -54,6 +54,9 @@ class Router {
     bool other_method = false;  ///< There is a route, but not for this method.
   };
   [[nodiscard]] Match match(const HttpRequest& request) const;
+  [[nodiscard]] HttpResponse answer(const HttpRequest& request) const;
+  /// What the metrics call it: there are only so many.
+  [[nodiscard]] std::string_view label_of(const HttpRequest& request) const;
   [[nodiscard]] HttpResponse handle_api(const HttpRequest& request) const;
   void note(const Route& route, const Call& call, const HttpResponse& response) const;
 

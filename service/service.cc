@@ -55,6 +55,7 @@ std::vector<Route> all_routes() {
 void read_again(const ServeOptions& options, Core& core) {
   auto config = read_config(options.config);
   if (!config) {
+    core.config_failed();
     core.log("the configuration stays as it was: " + config.error().message);
     return;
   }
