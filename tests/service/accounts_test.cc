@@ -96,8 +96,13 @@ TEST(LoginLimit, RemembersOnlySoMany) {
 class AuditTest : public StateFixture {
  protected:
   void add(const std::string& actor) {
-    audit_.add({.at_ms = 5, .actor = actor, .address = "a", .action = "b.c", .object = "d",
-                .outcome = "ok", .detail = "e"});
+    audit_.add({.at_ms = 5,
+                .actor = actor,
+                .address = "a",
+                .action = "b.c",
+                .object = "d",
+                .outcome = "ok",
+                .detail = "e"});
   }
   void spoil(const std::string& sql) {
     Database::Writing writing(*database_);

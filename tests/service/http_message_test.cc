@@ -4,10 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "service/captured_output.h"
 #include "service/key_text.h"
-
-#include <fstream>
 
 namespace sluice::service {
 namespace {

@@ -26,13 +26,12 @@ class JobRunnerTest : public StateFixture {
 
   void restart() {
     runner_ = std::make_unique<JobRunner>(
-        *store_, JobRunner::Hooks{
-                     .work = [this](const Job& job, const JobContext& context) {
-                       return work(job, context);
-                     },
-                     .memory_of = [this](const Job&) { return memory_.load(); },
-                     .on_change = [](std::int64_t) {},
-                     .on_finished = [this](const Job&, const JobOutcome&) { ++finished_; }});
+        *store_,
+        JobRunner::Hooks{.work = [this](const Job& job,
+                                        const JobContext& context) { return work(job, context); },
+                         .memory_of = [this](const Job&) { return memory_.load(); },
+                         .on_change = [](std::int64_t) {},
+                         .on_finished = [this](const Job&, const JobOutcome&) { ++finished_; }});
     runner_->set_limits({.jobs = 3, .memory_bytes = 100});
     runner_->start();
   }
@@ -50,8 +49,7 @@ class JobRunnerTest : public StateFixture {
   }
 
   std::int64_t submit(JobType type, const std::string& instance) {
-    const auto job =
-        runner_->submit({.type = type, .instance = instance, .repository = "main"});
+    const auto job = runner_->submit({.type = type, .instance = instance, .repository = "main"});
     EXPECT_TRUE(job) << job.error().message;
     return job ? job->id : 0;
   }
@@ -133,17 +131,16 @@ TEST_F(JobRunnerTest, HasOneTaskAtATimeForAnInstanceButReadsBesideIt) {
 
 TEST_F(JobRunnerTest, RefusesTheSameJobTwice) {
   submit(JobType::backup, "a");
-  const auto again = runner_->submit({.type = JobType::backup, .instance = "a", .repository = "main"});
+  const auto again =
+      runner_->submit({.type = JobType::backup, .instance = "a", .repository = "main"});
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().code, "busy");
   submit(JobType::backup, "b");
 }
 
 TEST_F(JobRunnerTest, WaitsUntilAJobIsDue) {
-  const auto job = runner_->submit({.type = JobType::backup,
-                                    .instance = "a",
-                                    .repository = "main",
-                                    .not_before_ms = INT64_MAX});
+  const auto job = runner_->submit(
+      {.type = JobType::backup, .instance = "a", .repository = "main", .not_before_ms = INT64_MAX});
   ASSERT_TRUE(job);
   std::this_thread::sleep_for(50ms);
   EXPECT_EQ(running(), 0u);
@@ -162,10 +159,8 @@ TEST_F(JobRunnerTest, CancelsWhatRuns) {
 
 TEST_F(JobRunnerTest, WhatTheEndOfTheServiceCancelledIsInterrupted) {
   const auto ran = submit(JobType::backup, "a");
-  const auto waited = runner_->submit({.type = JobType::backup,
-                                       .instance = "b",
-                                       .repository = "main",
-                                       .not_before_ms = INT64_MAX});
+  const auto waited = runner_->submit(
+      {.type = JobType::backup, .instance = "b", .repository = "main", .not_before_ms = INT64_MAX});
   ASSERT_TRUE(wait_for_running(1));
   runner_.reset();
   const auto interrupted = store_->interrupt_running(1);

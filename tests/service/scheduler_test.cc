@@ -40,15 +40,14 @@ class SchedulerTest : public StateFixture {
     policies_ = std::make_unique<PolicyStore>(*database_, config_);
     scheduler_ = std::make_unique<Scheduler>(
         *database_, *policies_,
-        Scheduler::Hooks{.submit = [this](const NewJob& job) -> Result<Job> {
-                           if (busy_) return std::unexpected(Error{.code = "busy", .message = "b"});
-                           jobs_.push_back(std::string(to_string(job.type)) + " " + job.cause);
-                           return Job{.what = job};
-                         },
-                         .newest_backup = [this](const std::string&) { return newest_; },
-                         .on_left_out = [this](const InstanceEntry&, const std::string&) {
-                           ++left_out_;
-                         }});
+        Scheduler::Hooks{
+            .submit = [this](const NewJob& job) -> Result<Job> {
+              if (busy_) return std::unexpected(Error{.code = "busy", .message = "b"});
+              jobs_.push_back(std::string(to_string(job.type)) + " " + job.cause);
+              return Job{.what = job};
+            },
+            .newest_backup = [this](const std::string&) { return newest_; },
+            .on_left_out = [this](const InstanceEntry&, const std::string&) { ++left_out_; }});
   }
 
   /// The jobs that came of a tick.
