@@ -34,6 +34,16 @@ BackupSummary summarize(const storage::Repository& repository, const storage::Ba
   return summary;
 }
 
+Result<std::optional<std::string>> pin_note(const storage::Repository& repository,
+                                            const storage::BackupKey& key) {
+  const auto infos = repository.list(key.instance);
+  if (!infos) return std::unexpected(engine::from_storage(infos.error()));
+  for (const storage::BackupInfo& info : *infos) {
+    if (info.key.id == key.id && info.pin) return info.pin->note;
+  }
+  return std::nullopt;
+}
+
 /// Whether the backup with this id wrote the pack.
 bool is_own(const storage::PackRef& pack, const std::string& id) {
   return storage::parse_backup_id(id) == pack.id.backup;
@@ -109,6 +119,9 @@ Result<BackupDetail> show(const RepositoryPlace& place, const std::string& backu
   detail.summary = engine::summarize(**repository, *key, opened->manifest,
                                      opened->stored.stored_bytes, detail.own_pack_file_bytes);
   detail.summary.verified = last_check(**repository, *key);
+  auto pinned = pin_note(**repository, *key);
+  if (!pinned) return std::unexpected(pinned.error());
+  detail.summary.pinned = *std::move(pinned);
   detail.databases = opened->manifest.databases;
   detail.functions = opened->manifest.functions;
   detail.aux = opened->manifest.aux;

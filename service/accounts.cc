@@ -113,8 +113,8 @@ std::optional<std::string> Accounts::password_of(const std::string& name) {
   return row.text(0);
 }
 
-Result<Accounts::Login> Accounts::log_in(const std::string& name, const std::string& password,
-                                         const std::string& address) {
+std::expected<Accounts::Login, Accounts::LoginRefusal> Accounts::log_in(
+    const std::string& name, const std::string& password, const std::string& address) {
   for (const std::string& who : {"a:" + address, "n:" + name}) {
     if (const auto wait = limit_.try_again_in_s(who, now_ms()); wait > 0) {
       return std::unexpected(error(
@@ -129,13 +129,14 @@ Result<Accounts::Login> Accounts::log_in(const std::string& name, const std::str
     const std::lock_guard guard(hashing_);
     right = password.size() <= password_max && is_password(password, hash.value_or(nobody)) && hash;
   }
-  if (!right) return std::unexpected(error("bad_login", "the name or the password is wrong"));
+  const LoginRefusal wrong{.error = error("bad_login", "the name or the password is wrong")};
+  if (!right) return std::unexpected(wrong);
   limit_.succeeded("a:" + address);
   limit_.succeeded("n:" + name);
   for (const User& user : users()) {
     if (user.name == name) return open_session(name, user.role);
   }
-  return std::unexpected(error("bad_login", "the name or the password is wrong"));
+  return std::unexpected(wrong);  // gone meanwhile
 }
 
 Accounts::Login Accounts::open_session(const std::string& name, Role role) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -66,8 +67,13 @@ class Accounts {
     std::string secret = {};  ///< For the cookie.
     Caller caller;
   };
-  [[nodiscard]] Result<Login> log_in(const std::string& name, const std::string& password,
-                                     const std::string& address);
+  struct LoginRefusal {
+    Error error;
+    std::int64_t try_again_in_s = 0;
+  };
+  [[nodiscard]] std::expected<Login, LoginRefusal> log_in(const std::string& name,
+                                                          const std::string& password,
+                                                          const std::string& address);
   void log_out(const std::string& session);
   [[nodiscard]] std::optional<Caller> by_session(std::string_view secret);
   [[nodiscard]] std::optional<Caller> by_token(std::string_view secret);

@@ -45,11 +45,12 @@ HttpResponse open_session(Call& call) {
   const std::string name = text_of(call.body, "name");
   call.detail = "as " + name;
   auto login = call.core.accounts.log_in(name, text_of(call.body, "password"), call.request.peer);
-  const bool limited = !login && login.error().code == "too_many_tries";
+  const bool limited = !login && login.error().try_again_in_s > 0;
   call.core.metrics.login_finished(login ? "ok" : (limited ? "limited" : "refused"));
   if (!login) {
-    auto response = error_response(login.error());
-    if (limited) response.headers.emplace_back("Retry-After", "2");
+    auto response = error_response(login.error().error);
+    if (limited)
+      response.headers.emplace_back("Retry-After", std::to_string(login.error().try_again_in_s));
     return response;
   }
   if (!call.caller.session.empty()) call.core.accounts.log_out(call.caller.session);

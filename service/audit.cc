@@ -21,6 +21,9 @@ AuditEntry entry_of(const Statement& row) {
           .detail = row.text(7)};
 }
 
+/// Others want to read, too.
+constexpr std::int64_t rows_at_once = 500;
+
 std::string chained(const std::string& before, const AuditEntry& entry) {
   const boost::json::array row{before,       entry.seq,     entry.at_ms,
                                entry.actor,  entry.address, entry.action,
@@ -66,16 +69,26 @@ std::vector<AuditEntry> Audit::list(std::optional<std::int64_t> before, unsigned
 }
 
 bool Audit::is_whole() {
-  Database::Reading reading(database_);
-  auto rows =
-      reading.statement("SELECT " + std::string(columns) + ", chain FROM audit ORDER BY seq");
-  std::string before;
-  for (std::int64_t seq = 1; rows.step(); ++seq) {
-    const AuditEntry entry = entry_of(rows);
-    if (entry.seq != seq || chained(before, entry) != rows.text(8)) return false;
-    before = rows.text(8);
+  Place place;
+  while (auto next = follow(place)) {
+    if (next->seq == place.seq) return true;
+    place = *std::move(next);
   }
-  return true;
+  return false;
+}
+
+std::optional<Audit::Place> Audit::follow(Place place) {
+  Database::Reading reading(database_);
+  auto rows = reading.statement("SELECT " + std::string(columns) +
+                                ", chain FROM audit WHERE seq > ? ORDER BY seq LIMIT ?");
+  rows.bind(place.seq).bind(rows_at_once);
+  while (rows.step()) {
+    const AuditEntry entry = entry_of(rows);
+    if (entry.seq != place.seq + 1 || chained(place.chain, entry) != rows.text(8))
+      return std::nullopt;
+    place = {.seq = entry.seq, .chain = rows.text(8)};
+  }
+  return place;
 }
 
 }  // namespace sluice::service

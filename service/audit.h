@@ -35,6 +35,14 @@ class Audit {
   [[nodiscard]] bool is_whole();
 
  private:
+  /// A row and its hash; before the first.
+  struct Place {
+    std::int64_t seq = 0;
+    std::string chain = {};
+  };
+  /// Goes on for so many rows; none when one is not as it should be.
+  [[nodiscard]] std::optional<Place> follow(Place place);
+
   Database& database_;
 };
 

@@ -18,6 +18,7 @@ constexpr std::chrono::milliseconds look_interval(500);
 /// Added to the niceness of threads that do jobs, so that the API answers while they work.
 constexpr int niceness = 10;
 constexpr std::size_t notices_max = 100;
+constexpr std::chrono::seconds state_retry_interval(5);
 
 JobOutcome failed_by(const std::exception& problem) {
   const Error error{
@@ -127,7 +128,11 @@ JobRunner::Load JobRunner::load() const {
 void JobRunner::dispatch(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     reap();
-    start_some();
+    try {
+      start_some();
+    } catch (const std::exception& problem) {
+      hooks_.on_fault(problem.what());
+    }
     std::unique_lock lock(mutex_);
     wake_.wait_for(lock, stop, look_interval, [this] { return look_again_; });
     look_again_ = false;
@@ -179,7 +184,7 @@ void JobRunner::run(Running& running) {
     outcome = failed_by(problem);
   }
   outcome.notices = running.progress().notices;
-  finish(running.job, outcome);
+  settle(running.job, outcome);
   ::malloc_trim(0);
   const std::lock_guard guard(mutex_);
   memory_used_ -= running.memory;
@@ -188,6 +193,19 @@ void JobRunner::run(Running& running) {
   running_.erase(found);
   look_again_ = true;
   wake_.notify_all();
+}
+
+void JobRunner::settle(const Job& job, const JobOutcome& outcome) {
+  while (true) {
+    try {
+      return finish(job, outcome);
+    } catch (const std::exception& problem) {
+      hooks_.on_fault(problem.what());
+    }
+    std::unique_lock lock(mutex_);
+    if (stopping_) return;  // the next start finds it running, hence interrupted
+    wake_.wait_for(lock, state_retry_interval);
+  }
 }
 
 void JobRunner::finish(const Job& job, const JobOutcome& outcome) {

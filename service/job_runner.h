@@ -49,6 +49,8 @@ class JobRunner {
     std::function<void(std::int64_t id)> on_change;
     /// A job is over; after on_change, on its thread, before the next of its instance begins.
     std::function<void(const Job&, const JobOutcome&)> on_finished;
+    /// The state cannot be read or written now: it is tried again.
+    std::function<void(const std::string& what)> on_fault;
   };
 
   JobRunner(JobStore& store, Hooks hooks);
@@ -81,6 +83,8 @@ class JobRunner {
   [[nodiscard]] bool may_start(const Job& job) const;
   void launch(const Job& job, std::uint64_t memory);
   void run(Running& running);
+  /// finish(), until the state takes it.
+  void settle(const Job& job, const JobOutcome& outcome);
   void finish(const Job& job, const JobOutcome& outcome);
   void reap();
 

@@ -1,7 +1,10 @@
 #include "sluice/service.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -26,7 +29,26 @@ constexpr std::chrono::milliseconds look_interval(200);
 /// Every job brings a few threads: each would keep a heap of its own otherwise.
 constexpr int heaps_max = 4;
 
-Result<std::unique_ptr<Database>> open_state(const Config& config) {
+/// Keeps a second service away from the state, as long as it lives.
+class StateLock {
+ public:
+  explicit StateLock(const fs::path& file)
+      : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    if (fd_ >= 0) held_ = ::flock(fd_, LOCK_EX | LOCK_NB) == 0;
+  }
+  StateLock(const StateLock&) = delete;
+  StateLock& operator=(const StateLock&) = delete;
+  ~StateLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] bool held() const noexcept { return held_; }
+
+ private:
+  int fd_;
+  bool held_ = false;
+};
+
+Result<void> make_state(const Config& config) {
   std::error_code bad;
   fs::create_directories(config.state, bad);
   if (!bad) fs::permissions(config.state, fs::perms::owner_all, bad);
@@ -37,7 +59,15 @@ Result<std::unique_ptr<Database>> open_state(const Config& config) {
         .message = fmt::format("cannot use {} for the service's state: {}; set state in [service]",
                                config.state, bad.message())});
   }
-  return Database::open((fs::path(config.state) / "service.db").string());
+  return {};
+}
+
+Error state_in_use(const Config& config) {
+  return {.stage = Stage::engine,
+          .code = "state_in_use",
+          .message = fmt::format("another service uses {}: stop it, or set another state in "
+                                 "[service]",
+                                 config.state)};
 }
 
 std::vector<Route> all_routes() {
@@ -86,7 +116,10 @@ Result<void> serve(const ServeOptions& options, std::stop_token stop) {
   // Retention counts days as the process does.
   ::setenv("TZ", config->time_zone.c_str(), 1);
   ::tzset();
-  auto database = open_state(*config);
+  if (auto made = make_state(*config); !made) return made;
+  const StateLock lock(fs::path(config->state) / "LOCK");
+  if (!lock.held()) return std::unexpected(state_in_use(*config));
+  auto database = Database::open((fs::path(config->state) / "service.db").string());
   if (!database) return std::unexpected(database.error());
   Core core(*std::move(database), config, options.version, options.log);
   std::unique_ptr<Gate> gate;

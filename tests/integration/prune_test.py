@@ -107,6 +107,8 @@ class Prune(cli.Case):
         ids = self.take(3)
         self.repo.run('pin', ids[0], '--note', 'before the move')
         self.assertEqual(self.repo.run('list').json[0]['pinned'], 'before the move')
+        self.assertEqual(self.repo.run('show', ids[0]).json['pinned'], 'before the move')
+        self.assertIsNone(self.repo.run('show', ids[1]).json['pinned'])
         self.prune('--keep-last', 1, '--confirm')
         self.assertEqual(self.listed(), [ids[0], ids[2]])
         refused = self.repo.run('remove', ids[0], '--confirm')

@@ -280,6 +280,37 @@ class Sources(Served):
         self.eventually(lambda: 'stays as it was' in service.log)
         self.assertEqual(len(admin.get('/instances')['instances']), 2)
 
+    def test_a_second_service_on_the_same_state_is_refused(self):
+        service = self.serve({'one': {'uri': 'redis://127.0.0.1:1'}})
+        second = Service({'one': {'uri': 'redis://127.0.0.1:1'}},
+                         service={'state': str(service.folder / 'state')})
+        self.addCleanup(second.__exit__)
+        run = cli.sluice('serve', '--config', second.config)
+        self.assertEqual(run.code, cli.FAILED, run)
+        self.assertIn('another service uses', run.err)
+
+    def test_who_is_told_of_failures_and_of_small_backups(self):
+        source = self.server(SERVER)
+        client = self.client(source)
+        client.pipeline(('SET', f'k{i}', 'x') for i in range(1000))
+        told = pathlib.Path(source.folder) / 'told'
+        service = self.serve({'one': {'uri': source.uri()}, 'gone': {'uri': 'redis://127.0.0.1:1'}},
+                             notify={'ops': {'command': f'cat >> {told}; echo >> {told}'}})
+        admin = service.admin()
+        admin.job('POST', '/instances/one/backups')
+        client.call('FLUSHALL')
+        admin.job('POST', '/instances/one/backups')
+        admin.job('POST', '/instances/gone/backups', state='failed')
+
+        def events():
+            lines = told.read_text().splitlines() if told.exists() else []
+            return {(one['event'], one['instance']): one for one in map(json.loads, filter(None, lines))}
+        found = self.eventually(lambda: len(events()) == 2 and events())
+        self.assertIn('0 keys', found['backup_small', 'one']['message'])
+        self.assertIn('127.0.0.1:1', found['backup_failed', 'gone']['message'])
+        metrics = admin.send('GET', '=/metrics').body.decode()
+        self.assertIn('sluice_backups_total{instance="gone",outcome="failed"} 1', metrics)
+
     def test_tokens_work_without_a_cookie(self):
         source = self.server(SERVER)
         service = self.serve({'one': {'uri': source.uri()}})

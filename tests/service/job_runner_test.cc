@@ -31,7 +31,8 @@ class JobRunnerTest : public StateFixture {
                                         const JobContext& context) { return work(job, context); },
                          .memory_of = [this](const Job&) { return memory_.load(); },
                          .on_change = [](std::int64_t) {},
-                         .on_finished = [this](const Job&, const JobOutcome&) { ++finished_; }});
+                         .on_finished = [this](const Job&, const JobOutcome&) { ++finished_; },
+                         .on_fault = [](const std::string& what) { ADD_FAILURE() << what; }});
     runner_->set_limits({.jobs = 3, .memory_bytes = 100});
     runner_->start();
   }

@@ -22,7 +22,7 @@ struct ServeOptions {
 /// Runs the service: schedules, jobs, the HTTP API and the console, until asked to stop. Jobs that
 /// run then are cancelled, and done again at the next start.
 /// Errors:  "bad_config" with all mistakes of the file, one a line; "listen_failed";
-///          "bad_certificate"; "state_failed".
+///          "bad_certificate"; "state_failed"; "state_in_use" by another service.
 /// Threads: blocks the calling thread. SIGPIPE has to be ignored.
 [[nodiscard]] Result<void> serve(const ServeOptions& options, std::stop_token stop);
 
