@@ -199,9 +199,8 @@ ServiceState Watch::state(std::int64_t now_ms) {
     state.instances.push_back(state_of(instance, now_ms));
   for (const RepositoryEntry& repository : config->repositories) {
     const auto totals = core_.catalog.totals_of_repository(repository.name);
-    RepositoryState at{.name = repository.name,
-                       .backups = totals.backups,
-                       .stored_bytes = totals.stored_bytes};
+    RepositoryState at{
+        .name = repository.name, .backups = totals.backups, .stored_bytes = totals.stored_bytes};
     std::error_code bad;
     const auto space = std::filesystem::space(repository.place.path, bad);
     if (!bad) at.free_bytes = space.available;
