@@ -117,8 +117,10 @@ std::expected<Accounts::Login, Accounts::LoginRefusal> Accounts::log_in(
     const std::string& name, const std::string& password, const std::string& address) {
   for (const std::string& who : {"a:" + address, "n:" + name}) {
     if (const auto wait = limit_.try_again_in_s(who, now_ms()); wait > 0) {
-      return std::unexpected(error(
-          "too_many_tries", fmt::format("too many failed sign-ins: try again in {} s", wait)));
+      return std::unexpected(LoginRefusal{
+          .error = error("too_many_tries",
+                         fmt::format("too many failed sign-ins: try again in {} s", wait)),
+          .try_again_in_s = wait});
     }
   }
   const auto hash = password_of(name);

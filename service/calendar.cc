@@ -65,7 +65,7 @@ std::vector<SysTime> due_about(const date::time_zone& zone, const Schedule& sche
   std::vector<SysTime> due;
   for (auto day = today - reach; day <= today + reach; day += date::days(1)) {
     if (!schedule.days[weekday_of(day)]) continue;
-    due.push_back(resolve(zone, day + minutes(schedule.start_minute)) + place);
+    due.emplace_back(resolve(zone, day + minutes(schedule.start_minute)) + place);
   }
   return due;
 }

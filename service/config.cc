@@ -26,7 +26,7 @@ Error bad_config(std::string message) {
 }
 
 Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
+  const std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (file) text << file.rdbuf();
   if (file && !file.bad()) return std::move(text).str();
@@ -46,14 +46,14 @@ void read_service(ConfigTable& table, Config& config) {
       [](const std::string& text) {
         return is_time_zone(text) ? std::optional(text) : std::nullopt;
       },
-      "write an IANA name, as \"UTC\" or \"Europe/Berlin\"");
+      R"(write an IANA name, as "UTC" or "Europe/Berlin")");
   table.read_as(
       "memory", config.memory_bytes,
       [](const std::string& text) {
         const auto bytes = parse_size(text);
         return bytes && *bytes >= BackupOptions::memory_bytes_min ? bytes : std::nullopt;
       },
-      "write a size of \"128M\" or more, as \"384M\" or \"1G\"");
+      R"(write a size of "128M" or more, as "384M" or "1G")");
   table.read("jobs", config.jobs, 1, 256);
   table.read_duration("overdue", config.overdue_ms, 60'000, 365 * day_ms);
   table.read("shrink_ratio", config.shrink_ratio, 0, 1);

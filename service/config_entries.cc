@@ -110,11 +110,10 @@ RepositoryEntry read_repository(const std::string& name, ConfigTable& table) {
 TargetEntry read_target(const std::string& name, ConfigTable& table) {
   TargetEntry entry;
   entry.name = name;
-  want_one_of(
-      table, {"provide", "uri"},
-      "write provide = \"local:/DIRECTORY\" or \"exec:COMMAND\", or uri = \"redis://HOST\"");
+  want_one_of(table, {"provide", "uri"},
+              R"(write provide = "local:/DIRECTORY" or "exec:COMMAND", or uri = "redis://HOST")");
   table.read_as("provide", entry.how, parse_provide,
-                "write \"local:/DIRECTORY\", which is absolute, or \"exec:COMMAND\"");
+                R"(write "local:/DIRECTORY", which is absolute, or "exec:COMMAND")");
   table.read("program", entry.program);
   if (table.has("program") && !entry.how.starts_with(local_prefix))
     table.refuse("program", "is for a local server", "leave it out");

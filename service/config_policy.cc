@@ -81,7 +81,7 @@ void read_schedule(ConfigTable& table, Schedule& schedule) {
       [](const std::string& text) {
         return is_time_zone(text) ? std::optional(text) : std::nullopt;
       },
-      "write an IANA name, as \"UTC\" or \"Europe/Berlin\"");
+      R"(write an IANA name, as "UTC" or "Europe/Berlin")");
 }
 
 void read_inner_schedule(ConfigTable& table, std::string_view key, const std::string& zone,

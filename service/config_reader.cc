@@ -101,12 +101,12 @@ bool ConfigTable::read_raw(std::string_view key, std::string& into) {
 bool ConfigTable::read_text(std::string_view key, std::string& raw, std::string& text) {
   if (!read_raw(key, raw)) return false;
   auto expanded = expand(raw, reading_.places());
-  if (expanded) {
-    text = *std::move(expanded);
-  } else {
+  if (!expanded) {
     refuse(key, std::move(expanded.error()));
+    return false;
   }
-  return expanded.has_value();
+  text = *std::move(expanded);
+  return true;
 }
 
 bool ConfigTable::read(std::string_view key, std::string& into) {
@@ -175,7 +175,7 @@ bool ConfigTable::read_duration(std::string_view key, std::int64_t& into_ms, std
     return value && *value >= least_ms && *value <= most_ms ? value : std::nullopt;
   };
   return read_as(key, into_ms, parse,
-                 fmt::format("write a time from \"{}\" to \"{}\": a number and s, m, h or d",
+                 fmt::format(R"(write a time from "{}" to "{}": a number and s, m, h or d)",
                              duration_text(least_ms), duration_text(most_ms)));
 }
 

@@ -42,7 +42,7 @@ Core::Core(std::unique_ptr<Database> database, std::shared_ptr<const Config> con
       work_(*database_, policies, catalog),
       config_read_ms_(now_ms()),
       runner(jobs, {.work = [this](const Job& job,
-                                   const JobContext& context) { return work_(job, context); },
+                                   const JobContext& context) { return work(job, context); },
                     .memory_of = [this](const Job& job) { return work_.memory_of(job); },
                     .on_change = [this](std::int64_t id) { events.job_changed(id); },
                     .on_finished = [this](const Job& job,
@@ -196,14 +196,20 @@ bool Core::try_again(const Job& job, std::int64_t delay_ms) {
   return submit(again).has_value();
 }
 
-void Core::on_finished(const Job& job, const JobOutcome& outcome) {
+JobOutcome Core::work(const Job& job, const JobContext& context) {
+  JobOutcome outcome = work_(job, context);
   const NewJob& what = job.what;
-  const bool good = outcome.state == job_state::done;
   const bool writes_backups = what.type == JobType::backup || what.type == JobType::verify ||
                               what.type == JobType::remove || what.type == JobType::prune;
   if (writes_backups) {
     refresh(what.repository, what.instance.empty() ? std::nullopt : std::optional(what.instance));
   }
+  return outcome;
+}
+
+void Core::on_finished(const Job& job, const JobOutcome& outcome) {
+  const NewJob& what = job.what;
+  const bool good = outcome.state == job_state::done;
   if (what.type == JobType::backup && good) {
     static_cast<void>(submit({.type = JobType::prune,
                               .instance = {},

@@ -96,6 +96,8 @@ class Core {
   Metrics metrics;
 
  private:
+  /// Does a job. Who sees that it is over finds its backup listed.
+  JobOutcome work(const Job& job, const JobContext& context);
   void on_finished(const Job& job, const JobOutcome& outcome);
   /// Queues another try of a job, if the policy has any left; whether it did.
   bool try_again(const Job& job, std::int64_t delay_ms);

@@ -173,7 +173,7 @@ JobOutcome JobWork::prune(const Job& job, const Places& places, const JobContext
   for (const InstanceEntry& instance : places.config->instances) {
     if (instance.repository != job.what.repository) continue;
     const auto policy = policies_.of(instance).policy;
-    if (policy && !policy->retention.is_empty())
+    if (policy && policy->enabled && !policy->retention.is_empty())
       options.policies.emplace(instance.name, policy->retention);
   }
   options.collect_only = options.policies.empty();

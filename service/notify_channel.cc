@@ -9,11 +9,10 @@
 
 namespace sluice::service {
 
-NotifyChannel::NotifyChannel(NotifyEntry entry, const Notifier::Options& options,
-                             const Notifier::Log& log)
+NotifyChannel::NotifyChannel(NotifyEntry entry, const Notifier::Options& options, Notifier::Log log)
     : entry_(std::move(entry)),
       options_(options),
-      log_(log),
+      log_(std::move(log)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 bool NotifyChannel::wants(const std::string& event) const {

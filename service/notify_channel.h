@@ -14,7 +14,7 @@ namespace sluice::service {
 /// One webhook or command with its queue and thread.
 class NotifyChannel {
  public:
-  NotifyChannel(NotifyEntry entry, const Notifier::Options& options, const Notifier::Log& log);
+  NotifyChannel(NotifyEntry entry, const Notifier::Options& options, Notifier::Log log);
   /// Gives up what waits, and what is being delivered.
   ~NotifyChannel() = default;
   NotifyChannel(const NotifyChannel&) = delete;

@@ -1,9 +1,10 @@
 #include "service/config.h"
 
 namespace sluice::service {
+namespace {
 
-std::string starting_config() {
-  return R"toml(# Configuration of `sluice serve`. Each setting stands here with its default; a line that begins
+constexpr const char* starting_text =
+    R"toml(# Configuration of `sluice serve`. Each setting stands here with its default; a line that begins
 # with # does not count. In a string, ${NAME} is what the environment has, and ${file:PATH} the
 # first line of a file that only this user can read. Paths are relative to this file; those of
 # secrets to $CREDENTIALS_DIRECTORY where systemd gives one. Read anew on SIGHUP.
@@ -84,6 +85,9 @@ path = "/var/lib/sluice/repository"
 # headers = { Authorization = "${HOOK_TOKEN}" }
 # events = ["backup_failed", "backup_small", "backup_overdue", "backup_recovered", "drill_failed", "drill_overdue", "verify_failed"]
 )toml";
-}
+
+}  // namespace
+
+std::string starting_config() { return starting_text; }
 
 }  // namespace sluice::service

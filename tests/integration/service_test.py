@@ -61,6 +61,13 @@ class Jobs(Served):
         second = self.backup()
         self.assertEqual(self.admin.get(f'/backups/{second}')['backup']['kind'], 'incremental')
 
+    def test_a_backup_is_listed_as_soon_as_its_job_is_done(self):
+        for _ in range(20):
+            job = self.admin('POST', '/instances/orders/backups', {}, status=202)['job']['id']
+            while (found := self.admin.get(f'/jobs/{job}'))['state'] != 'done':
+                self.assertIn(found['state'], ('queued', 'running'), found)
+            self.admin.get(f'/backups/{found["backup"]}')
+
     def test_backups_by_time_range_and_status(self):
         first, second, third = self.backup(), self.backup(), self.backup()
         middle = self.admin.get(f'/backups/{second}')['backup']['started_at']
