@@ -116,6 +116,11 @@ export class Browser {
     return wrong;
   }
 
+  /// A picture of what is to be seen now.
+  keep(name) {
+    return this.page.screenshot({ path: path.join(screenshots, `${name}.png`) }).catch(() => {});
+  }
+
   stop() {
     return this.chromium.close();
   }

@@ -71,6 +71,26 @@ function jobDone() {
   return page.locator('article.job[data-state="done"]').first().waitFor({ timeout: 60_000 });
 }
 
+/// A test that goes on where the one before it ended; after one that failed there is no going on.
+let broken = false;
+function tell(name, test) {
+  it(name, async (t) => {
+    if (broken) {
+      t.skip('a test before this one failed');
+      return;
+    }
+    try {
+      await test();
+    } catch (error) {
+      broken = true;
+      await browser?.keep('failure');
+      t.diagnostic(`faults of the page: ${JSON.stringify(browser?.faults)}`);
+      t.diagnostic(`said by the service: ${service?.child.said}`);
+      throw error;
+    }
+  });
+}
+
 async function openMenu(row) {
   await row.locator('summary').click();
   return row.locator('.menu-items');
@@ -93,7 +113,7 @@ describe('console', () => {
     remove(folder);
   });
 
-  it('makes the first admin with the token that was printed', async () => {
+  tell('makes the first admin with the token that was printed', async () => {
     await page.goto(service.url);
     await page.getByRole('heading', { level: 1, name: 'First set-up' }).waitFor();
     await page.getByLabel('One-time token').fill('not-it');
@@ -113,7 +133,7 @@ describe('console', () => {
     await page.getByRole('heading', { level: 1, name: 'Instances' }).waitFor();
   });
 
-  it('signs out and, by the keyboard alone, in; what is wrong is said', async () => {
+  tell('signs out and, by the keyboard alone, in; what is wrong is said', async () => {
     await browser.button('Sign out').click();
     await page.getByLabel('Name').fill(admin.name);
     await page.getByLabel('Password').fill('wrong by far');
@@ -135,32 +155,35 @@ describe('console', () => {
     await page.getByText('Never backed up').waitFor();
   });
 
-  it('creates a backup, and its bar moves', async () => {
+  tell('creates a backup, and its bar moves', async () => {
     await page.getByRole('link', { name: 'orders' }).click();
     await page.getByText('No backup in this range and state.').waitFor();
     await watchBars();
+    // A random sixth of the keys is slept over as the server writes its snapshot: some seconds.
+    original.call('CONFIG', 'SET', 'rdb-key-save-delay', '-6');
     await browser.button('Create backup').click();
     await jobDone();
+    original.call('CONFIG', 'SET', 'rdb-key-save-delay', '0');
     digest = original.digest();
     await until('one row', async () => (await backupRows().count()) === 1);
     const row = await backupRows().first().textContent();
     assert.match(row, /full · manual/);
     assert.match(row, new RegExp((keys + 5).toLocaleString('en')));
     const told = await keysTold();
-    assert.ok(new Set(told).size >= 3, `the bar told only ${told}`);
+    assert.ok(new Set(told).size >= 4, `the bar told only ${told}`);
     assert.deepEqual(
       told,
       [...told].sort((a, b) => a - b),
     );
   });
 
-  it('verifies it', async () => {
+  tell('verifies it', async () => {
     const menu = await openMenu(backupRows().first());
     await menu.getByRole('button', { name: 'Verify' }).click();
     await backupRows().first().getByText('digest').waitFor({ timeout: 60_000 });
   });
 
-  it('sets a policy, which fires when its time has come', async () => {
+  tell('sets a policy, which fires when its time has come', async () => {
     await browser.open('#/instances/orders/policy');
     await page.getByText('There is no policy').waitFor();
     const due = new Date(service.now().getTime() + 2 * 3600e3);
@@ -181,7 +204,7 @@ describe('console', () => {
     assert.match(await backupRows().first().textContent(), /incremental · automatic/);
   });
 
-  it('filters by time and state', async () => {
+  tell('filters by time and state', async () => {
     const count = () => backupRows().count();
     const middle = new Date(service.now().getTime() - 3600e3).toISOString().slice(0, 16);
     await page.getByLabel('From').fill(middle);
@@ -204,7 +227,7 @@ describe('console', () => {
     await until('all again', async () => (await count()) === 2);
   });
 
-  it('downloads an RDB that a server loads', async () => {
+  tell('downloads an RDB that a server loads', async () => {
     const menu = await openMenu(backupRows().first());
     const [download] = await Promise.all([
       page.waitForEvent('download'),
@@ -222,7 +245,7 @@ describe('console', () => {
     }
   });
 
-  it('pins with a note, and deletes into the trash only what is confirmed', async () => {
+  tell('pins with a note, and deletes into the trash only what is confirmed', async () => {
     let menu = await openMenu(backupRows().last());
     await menu.getByRole('button', { name: 'Pin…' }).click();
     await page.getByLabel('Note').fill('before the <i>upgrade</i>');
@@ -240,7 +263,7 @@ describe('console', () => {
     assert.equal(await backupRows().count(), 2);
   });
 
-  it('looks keys up; markup in a name is shown and not run', async () => {
+  tell('looks keys up; markup in a name is shown and not run', async () => {
     await browser.open('#/instances/orders/keys');
     await page.getByLabel('Text').fill('<img');
     await browser.button('Search').click();
@@ -265,11 +288,12 @@ describe('console', () => {
       await dialog.getByLabel('Value').textContent(),
       'changed before the second backup',
     );
-    assert.equal(await dialog.getByText('changed', { exact: true }).count(), 2);
+    const changed = history.getByRole('row').filter({ hasText: 'changed' });
+    await until('both backups have another value', async () => (await changed.count()) === 2 + 1);
     await page.keyboard.press('Escape');
   });
 
-  it('says what differs between two backups', async () => {
+  tell('says what differs between two backups', async () => {
     await browser.button('Compare').click();
     const differing = page.getByRole('table', { name: 'Keys that differ' });
     await differing.waitFor({ timeout: 60_000 });
@@ -278,7 +302,7 @@ describe('console', () => {
     assert.deepEqual(await browser.examine('keys'), []);
   });
 
-  it('analyses a backup', async () => {
+  tell('analyses a backup', async () => {
     await browser.open('#/instances/orders/analysis');
     await page.getByText('This backup was not analysed yet.').waitFor();
     await browser.button('Run analysis').click();
@@ -293,7 +317,7 @@ describe('console', () => {
     assert.deepEqual(await browser.examine('analysis'), []);
   });
 
-  it('previews a recovery, runs it when the name is typed, and the data are back', async () => {
+  tell('previews a recovery, runs it when the name is typed, and the data are back', async () => {
     original.call('EVAL', "for i = 1, 1000 do redis.call('DEL', 'user:' .. i) end", '0');
     original.call('SET', 'board', 'overwritten by mistake');
     assert.notEqual(original.digest(), digest);
@@ -325,12 +349,12 @@ describe('console', () => {
     assert.deepEqual(await browser.examine('recover-done'), []);
   });
 
-  it('clones into a new local server, promotes the clone, and removes it', async () => {
+  tell('clones into a new local server, promotes the clone, and removes it', async () => {
     await browser.open('#/instances/orders/clone');
     await browser.button('Make clone').click();
     const clones = page.getByRole('table', { name: 'Clones' });
-    await clones.getByText('Ready').waitFor({ timeout: 60_000 });
-    await clones.getByText('verified').waitFor();
+    await clones.getByText('Ready', { exact: true }).waitFor({ timeout: 60_000 });
+    await clones.getByText('verified', { exact: true }).waitFor();
     const row = clones.getByRole('row').last();
     const [, port] = /redis:\/\/127\.0\.0\.1:(\d+)/.exec(await row.textContent());
     const directory = path.join(folder, 'service/clones', 'clone-' + (await cloneJob()));
@@ -344,13 +368,13 @@ describe('console', () => {
     await row.getByRole('button', { name: 'Promote to original…' }).click();
     await page.getByLabel(/to confirm/).fill('orders');
     await browser.button('Promote').click();
-    await clones.getByText('Promoted').waitFor({ timeout: 60_000 });
+    await clones.getByText('Promoted', { exact: true }).waitFor({ timeout: 60_000 });
     assert.equal(original.call('GET', 'made:in:the:clone'), 'yes');
     original.call('DEL', 'made:in:the:clone');
     assert.equal(original.digest(), digest);
     await browser.button('Remove clone').click();
     await browser.button('Remove').click();
-    await clones.getByText('Removed').waitFor();
+    await clones.getByText('Removed', { exact: true }).waitFor();
     await until('the directory is gone', () => !existsSync(directory));
   });
 
@@ -359,15 +383,15 @@ describe('console', () => {
     return page.evaluate(async () => (await (await fetch('/api/v1/clones')).json()).clones[0].job);
   }
 
-  it('runs a restore drill', async () => {
+  tell('runs a restore drill', async () => {
     await browser.open('#/drills');
     await browser.button('Run drill now').click();
     const drills = page.getByRole('table', { name: 'Restore drills' });
-    await drills.getByText('passed').waitFor({ timeout: 60_000 });
+    await drills.getByText('passed', { exact: true }).waitFor({ timeout: 60_000 });
     await drills.getByText('equal', { exact: true }).waitFor();
   });
 
-  it('a viewer may look, and is told who may do the rest', async () => {
+  tell('a viewer may look, and is told who may do the rest', async () => {
     await browser.open('#/access');
     await browser.button('Make token…').click();
     await page.getByLabel('What it is for').fill('a test');
@@ -404,7 +428,7 @@ describe('console', () => {
     await signIn(admin);
   });
 
-  it('finds all of it in the audit log', async () => {
+  tell('finds all of it in the audit log', async () => {
     await browser.open('#/audit');
     await page.getByText('The log is whole').waitFor();
     const rows = await page
@@ -434,7 +458,7 @@ describe('console', () => {
     assert.ok(rows.some((row) => row.includes('session.open') && /refused|failed/.test(row)));
   });
 
-  it('every page passes axe in both schemes and fits a phone', async () => {
+  tell('every page passes axe in both schemes and fits a phone', async () => {
     const pages = {
       instances: '#/instances',
       backups: '#/instances/orders/backups',
@@ -456,7 +480,7 @@ describe('console', () => {
     assert.deepEqual(wrong, []);
   });
 
-  it('no script failed, nothing was refused by the content policy, nothing of a key ran', () => {
+  tell('no script failed, nothing was refused by the content policy, nothing of a key ran', () => {
     browser.assertNoFaults();
   });
 });

@@ -129,6 +129,9 @@ export class Service {
     service.url = `http://127.0.0.1:${port}`;
     const config = path.join(folder, 'sluice.toml');
     writeFileSync(config, configuration(folder, port, instanceUri));
+    // The library of the clock and the allocator of Redis do not go together.
+    const unset = '#!/bin/sh\nunset LD_PRELOAD\nexec redis-server "$@"\n';
+    writeFileSync(path.join(folder, 'own-clock'), unset, { mode: 0o755 });
     execFileSync(program, ['init', path.join(folder, 'repository')], { stdio: 'ignore' });
     if (!existsSync(clockLibrary)) {
       throw new Error(`${clockLibrary} is not there: run tools/bootstrap`);
@@ -189,7 +192,7 @@ uri = "${instanceUri}"
 
 [targets.scratch]
 provide = "local:${folder}/clones"
-program = "redis-server"
+program = "${path.join(folder, 'own-clock')}"
 `;
 }
 
