@@ -444,6 +444,24 @@ describe('console', () => {
     await signIn(admin);
   });
 
+  tell(
+    'comes back by itself when the service does, and to its page when the session ended',
+    async () => {
+      await browser.open('#/instances/orders/jobs');
+      await service.stop();
+      await page.getByText('Reconnecting…').waitFor();
+      await service.run();
+      await page.getByText('Live', { exact: true }).waitFor();
+      await browser.chromium.clearCookies();
+      await browser.button('Details of job 1, Backup of orders').click();
+      await page.getByLabel('Name').fill(admin.name);
+      await page.getByLabel('Password').fill(admin.password);
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { level: 1, name: 'orders' }).waitFor();
+      assert.match(page.url(), /orders\/jobs$/);
+    },
+  );
+
   tell('finds all of it in the audit log', async () => {
     await browser.open('#/audit');
     await page.getByText('The log is whole').waitFor();

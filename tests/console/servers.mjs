@@ -136,25 +136,35 @@ export class Service {
     if (!existsSync(clockLibrary)) {
       throw new Error(`${clockLibrary} is not there: run tools/bootstrap`);
     }
-    service.child = new Child(program, ['serve', '--config', config], {
+    service.config = config;
+    await service.run();
+    [service.setupUrl] = await until('the address for the set-up', () =>
+      /http\S+#\/setup\?token=\S+/.exec(service.child.said),
+    );
+    return service;
+  }
+
+  /// Starts it, also once more after a stop: the port and the state stay.
+  async run() {
+    this.child = new Child(program, ['serve', '--config', this.config], {
       env: {
         ...process.env,
         LD_PRELOAD: clockLibrary,
-        FAKETIME_TIMESTAMP_FILE: service.clockFile,
+        FAKETIME_TIMESTAMP_FILE: this.clockFile,
         DONT_FAKE_MONOTONIC: '1',
         FAKETIME_NO_CACHE: '1',
         TZ: 'UTC',
       },
     });
-    const found = await until(
-      `the address for the set-up, in: ${service.child.said}`,
-      () =>
-        /http\S+#\/setup\?token=\S+/.exec(service.child.said) ??
-        (service.child.process.exitCode === null ? null : ['']),
-    );
-    if (found[0] === '') throw new Error(`sluice serve ended: ${service.child.said}`);
-    [service.setupUrl] = found;
-    return service;
+    await until('sluice serve answers', async () => {
+      if (this.child.process.exitCode !== null) {
+        throw new Error(`sluice serve ended: ${this.child.said}`);
+      }
+      return fetch(this.url).then(
+        (answer) => answer.ok,
+        () => false,
+      );
+    });
   }
 
   /// Its clock is so many seconds ahead of ours.
