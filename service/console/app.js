@@ -132,6 +132,7 @@ async function signOut() {
 function signedOut() {
   if (['login', 'setup'].includes(parseHash().parts[0])) return;
   takeSession({ user: null, csrf: null });
+  document.getElementById('toasts').replaceChildren();
   disconnect();
   show();
 }

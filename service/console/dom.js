@@ -72,9 +72,13 @@ export function throttle(fn, ms) {
   let timer = null;
   return () => {
     if (timer !== null) return;
-    timer = setTimeout(() => {
+    timer = setTimeout(async () => {
       timer = null;
-      fn();
+      try {
+        await fn();
+      } catch {
+        // What it wanted to show is old; the next change, or a new link, brings it.
+      }
     }, ms);
   };
 }

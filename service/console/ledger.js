@@ -118,7 +118,10 @@ export function ledger(result) {
             h('strong', {}, 'Not equal. '),
             'What was read back has another digest than the backup.',
           )
-        : notice('warn', 'It was not verified by reading it back.');
+        : notice(
+            'warn',
+            'Not proven: the digest was not compared. That takes a server that is empty at first.',
+          );
   return h(
     'div',
     {},

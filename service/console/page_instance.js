@@ -82,11 +82,14 @@ export function instancePage(ctx, name, tab = 'backups') {
   if (!tabs[tab]) return { title: 'Not found', node: notice('bad', 'There is no such page.') };
   const [label, make, role] = tabs[tab];
   const load = () => get(`/instances/${encodeURIComponent(name)}`, { signal: ctx.signal });
-  let instance = load();
+  // Asked for once; after a failure again, by whoever tries again.
+  let instance = null;
   const current = () => {
-    const one = instance;
-    instance = one.catch(load);
-    return one;
+    instance ??= load().catch((error) => {
+      instance = null;
+      throw error;
+    });
+    return instance;
   };
   const content = may(role)
     ? later(async () => make(ctx, await current()), ctx.signal)

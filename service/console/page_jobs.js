@@ -162,11 +162,11 @@ function historyOf(ctx, instance) {
     },
     load,
   );
-  const reload = () => shown.reload().catch(() => {});
+  const reload = (how) => shown.reload(how).catch(() => {});
   for (const one of [state, type]) {
     one.addEventListener('change', () => {
       ctx.setQuery({ state: state.value, type: type.value });
-      reload();
+      reload({ from: 'start' });
     });
   }
   const node = later(async () => {

@@ -3,7 +3,7 @@ import { h, replace, throttle } from './dom.js';
 import { del, get, may, put, query } from './api.js';
 import { onLive } from './live.js';
 import { count, duration, localText, plural, size, time } from './format.js';
-import { busy, button, field, link, muted, pill, section, toast } from './ui.js';
+import { busy, button, field, later, link, muted, pill, section, toast } from './ui.js';
 import { pagedTable } from './table.js';
 import { formDialog, typedConfirm } from './dialog.js';
 import { anyMenuOpen, menu } from './menu.js';
@@ -178,7 +178,7 @@ export function backupsTab(ctx, instance) {
     }
     return { rows: page.backups, next: page.next };
   };
-  const reload = () => shown.reload();
+  const reload = (how) => shown.reload(how);
   const shown = pagedTable(
     {
       caption: `Backups of ${instance.name}`,
@@ -188,7 +188,7 @@ export function backupsTab(ctx, instance) {
     },
     load,
   );
-  const bar = backupFilters(ctx, () => reload().catch(tell));
+  const bar = backupFilters(ctx, () => reload({ from: 'start' }).catch(tell));
   const create = button(
     'Create backup',
     () =>
@@ -204,11 +204,14 @@ export function backupsTab(ctx, instance) {
     { role: 'operator', kind: 'primary' },
   );
   onLive('instance', throttled(instance.name, reload), ctx.signal);
-  reload().catch(tell);
+  const list = later(async () => {
+    await reload();
+    return shown.node;
+  }, ctx.signal);
   return h(
     'div',
     {},
-    section('Backups', { actions: create }, place, bar.node, summary, shown.node),
+    section('Backups', { actions: create }, place, bar.node, summary, list),
     trashSection(ctx, instance, reload),
   );
 }

@@ -1,6 +1,6 @@
 // Tables. On a narrow screen each row becomes a card, or the table scrolls within its frame.
 import { h, replace } from './dom.js';
-import { empty } from './ui.js';
+import { busy, empty } from './ui.js';
 
 function cell(column, row) {
   const content = column.cell(row);
@@ -99,29 +99,41 @@ export function table({
 }
 
 /// A table that grows by "Show more": `load(before)` gives {rows, next}; next null: no more.
+/// `reload()` loads as many pages as are shown, `reload({from: 'start'})` the first.
 export function pagedTable(options, load) {
   const shown = table(options);
   let next = null;
+  let pages = 1;
+  let newest = 0; // of the requests for rows; the answers of older ones are dropped
   const more = h('button', { type: 'button', class: 'button', hidden: true }, 'Show more');
   const node = h('div', {}, shown.node, h('div', { class: 'more' }, more));
   const take = (page) => {
     next = page.next ?? null;
     more.hidden = next === null;
   };
-  const reload = async () => {
-    const page = await load(null);
-    shown.update(page.rows);
+  const reload = async ({ from } = {}) => {
+    newest += 1;
+    const mine = newest;
+    if (from === 'start') pages = 1;
+    let page = await load(null);
+    const rows = [...page.rows];
+    for (let i = 1; i < pages && page.next; i += 1) {
+      page = await load(page.next);
+      rows.push(...page.rows);
+    }
+    if (mine !== newest) return;
+    shown.update(rows);
     take(page);
   };
-  more.addEventListener('click', async () => {
-    more.disabled = true;
-    try {
-      const page = await load(next);
-      shown.append(page.rows);
-      take(page);
-    } finally {
-      more.disabled = false;
-    }
-  });
+  const grow = async () => {
+    newest += 1;
+    const mine = newest;
+    const page = await load(next);
+    if (mine !== newest) return;
+    pages += 1;
+    shown.append(page.rows);
+    take(page);
+  };
+  more.addEventListener('click', () => busy(more, grow));
   return { node, reload, updateRow: shown.updateRow };
 }

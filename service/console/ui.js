@@ -10,7 +10,7 @@ export function pill(kind, text, title) {
     'span',
     { class: `pill ${kind}`, title },
     h('span', { class: 'sign', 'aria-hidden': 'true' }, icons[kind]),
-    text,
+    h('span', {}, text),
   );
 }
 
