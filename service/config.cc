@@ -12,6 +12,7 @@
 #include "service/config_check.h"
 #include "service/config_parts.h"
 #include "service/config_reader.h"
+#include "service/listen_address.h"
 #include "service/nearest_name.h"
 #include "service/quantity.h"
 
@@ -163,6 +164,8 @@ Result<Config> read_config(const std::string& file) {
   ConfigTable table(root, "", 1, reading);
   table.with_table("service", [&](ConfigTable& service) { read_service(service, config); });
   table.with_table("listen", [&](ConfigTable& listen) { read_listen(listen, config.listen); });
+  const auto address = parse_listen_address(config.listen.address);
+  config.metrics_open = !address || address->is_local();
   table.with_table("metrics",
                    [&](ConfigTable& metrics) { metrics.read("open", config.metrics_open); });
   read_entries(table, config);

@@ -78,7 +78,7 @@ struct Config {
   ListenEntry listen;
   std::uint64_t memory_bytes = 384ULL << 20;  ///< Of all running jobs together.
   unsigned jobs = 8;                          ///< That run at once, at most.
-  bool metrics_open = true;                   ///< /metrics without a token.
+  bool metrics_open = true;  ///< /metrics without a token; by default where only this machine asks.
   double shrink_ratio =
       0.5;  ///< A backup with fewer keys or bytes than so much of the last is told.
   std::int64_t overdue_ms = 2LL * 3600 * 1000;  ///< So long after its time a backup is overdue.

@@ -26,7 +26,7 @@ constexpr const char* starting_text =
 # hosts = ["backup.example"]       # Names by which browsers come, beside the address.
 
 [metrics]
-# open = true                      # /metrics without a token.
+# open = true                      # /metrics without a token; false where others can connect.
 
 # Where backups go. Several may be there.
 [repositories.main]

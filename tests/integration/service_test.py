@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import threading
@@ -14,7 +15,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import cli  # noqa: E402
 import fake  # noqa: E402
 import fill  # noqa: E402
-from service import Client, Service  # noqa: E402
+import servers  # noqa: E402
+from service import PASSWORD, Client, Service  # noqa: E402
 
 SERVER = 'redis70'
 
@@ -317,6 +319,46 @@ class Sources(Served):
         self.assertIn('127.0.0.1:1', found['backup_failed', 'gone']['message'])
         metrics = admin.send('GET', '=/metrics').body.decode()
         self.assertIn('sluice_backups_total{instance="gone",outcome="failed"} 1', metrics)
+
+    def curl(self, *args):
+        done = subprocess.run(['curl', '-s', '-w', '\n%{http_code}', *map(str, args)], capture_output=True,
+                              text=True, timeout=60)
+        body, _, status = done.stdout.rpartition('\n')
+        return int(status), body
+
+    def test_others_come_by_tls_only(self):
+        folder = cli.certificates(self)
+        port = servers.free_port()
+        service = Service({'one': {'uri': 'redis://127.0.0.1:1'}},
+                          listen={'address': f'0.0.0.0:{port}', 'certificate': str(folder / 'server.crt'),
+                                  'key': str(folder / 'server.key'), 'hosts': ['sluice.test']})
+        self.addCleanup(service.__exit__)
+        service.start(wait=False)
+        self.eventually(lambda: 'setup?token=' in service.log)
+        where = ('--cacert', folder / 'ca.crt', '--resolve', f'sluice.test:{port}:127.0.0.1')
+        self.assertEqual(self.curl(*where, f'https://sluice.test:{port}/healthz')[0], 200)
+        self.assertEqual(self.curl(*where, f'https://sluice.test:{port}/metrics')[0], 401,
+                         'not open where others can ask')
+        status, headers = self.curl(*where, '-D-', '-o/dev/null', f'https://sluice.test:{port}/')
+        self.assertIn('strict-transport-security', headers.lower())
+        self.assertEqual(self.curl(f'http://127.0.0.1:{port}/healthz')[0], 0, 'no plain HTTP there')
+        token = re.search('setup\\?token=([0-9a-f]+)', service.log)[1]
+        body = json.dumps({'token': token, 'name': 'admin', 'password': PASSWORD})
+        status, headers = self.curl(*where, '-D-', '-o/dev/null', '-H', 'Content-Type: application/json',
+                                    '-d', body, f'https://sluice.test:{port}/api/v1/setup')
+        self.assertEqual(status, 200)
+        self.assertIn('; Secure', headers)
+
+    def test_a_socket_of_files_serves_this_machine_only(self):
+        service = Service({'one': {'uri': 'redis://127.0.0.1:1'}})
+        self.addCleanup(service.__exit__)
+        path = service.folder / 'sluice.sock'
+        service.write_config(listen={'address': f'unix:{path}'})
+        service.start(wait=False)
+        self.eventually(lambda: 'setup?token=' in service.log)
+        self.assertEqual(self.curl('--unix-socket', path, 'http://localhost/healthz')[0], 200)
+        self.assertEqual(self.curl('--unix-socket', path, 'http://evil.example/healthz')[0], 403)
+        self.assertEqual(path.stat().st_mode & 0o777, 0o660)
 
     def test_tokens_work_without_a_cookie(self):
         source = self.server(SERVER)
