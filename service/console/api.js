@@ -77,7 +77,8 @@ async function request(method, path, body, { signal } = {}) {
   if (date && Math.abs(Date.parse(date) - now()) > 2000) setClock(date);
   if (response.ok) return response.status === 204 ? {} : response.json();
   const error = await errorOf(response);
-  if (response.status === 401 && !(method === 'POST' && path === '/session')) whenSignedOut();
+  // A wrong password has the same status as a session that ended.
+  if (response.status === 401 && error.code !== 'bad_login') whenSignedOut();
   throw error;
 }
 

@@ -116,6 +116,13 @@ function noticesOf(job) {
   );
 }
 
+/// Whether `job` was said before `last` was: answers to requests may come later than events.
+function isOlder(job, last) {
+  if (!isActive(job) || job.attempt !== last.attempt) return false;
+  if (!isActive(last)) return true;
+  return (job.progress?.seconds ?? 0) < (last.progress?.seconds ?? 0);
+}
+
 /// A card of a job; `update(job)` shows its newest state.
 export function jobCard(first) {
   const head = h('div', { class: 'job-head' });
@@ -130,7 +137,10 @@ export function jobCard(first) {
     rest,
   );
   let shown = '';
+  let last = first;
   const update = (job) => {
+    if (isOlder(job, last)) return;
+    last = job;
     const active = isActive(job);
     const state = `${job.state} ${job.attempt} ${job.notices?.length} ${job.finished_at}`;
     if (state !== shown) {

@@ -53,13 +53,14 @@ export function showJob(id, signal) {
 /// Cards of the running jobs. The card that ends stays a moment, then `onend` is told.
 function activeJobs(ctx, instance, onend) {
   const cards = new Map();
+  const over = new Set();
   const place = h('div', { class: 'job-list' });
   const none = h('p', { class: 'empty' }, 'Nothing runs or waits.');
   const count = () => {
     none.hidden = cards.size > 0;
   };
   const see = (job) => {
-    if (instance !== null && job.instance !== instance) return;
+    if ((instance !== null && job.instance !== instance) || over.has(job.id)) return;
     const card = cards.get(job.id);
     if (card) {
       card.update(job);
@@ -71,6 +72,7 @@ function activeJobs(ctx, instance, onend) {
     if (!isActive(job) && cards.has(job.id)) {
       const gone = cards.get(job.id);
       cards.delete(job.id);
+      over.add(job.id);
       setTimeout(() => {
         gone.node.remove();
         count();

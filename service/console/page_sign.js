@@ -98,6 +98,8 @@ export function accountPage() {
     async () => {
       same(fresh, again);
       await put('/session/password', { old: old.value, new: fresh.value });
+      // All sessions have ended with the old one, this too.
+      takeSession(await post('/session', { name: session.user.name, password: fresh.value }));
       form.reset();
       toast('ok', 'The password is changed.');
     },

@@ -245,7 +245,7 @@ describe('console', () => {
     }
   });
 
-  tell('pins with a note, and deletes into the trash only what is confirmed', async () => {
+  tell('pins with a note; does not delete before its id was typed', async () => {
     let menu = await openMenu(backupRows().last());
     await menu.getByRole('button', { name: 'Pin…' }).click();
     await page.getByLabel('Note').fill('before the <i>upgrade</i>');
@@ -260,6 +260,34 @@ describe('console', () => {
     assert.deepEqual(await browser.examine('delete'), []);
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
+    assert.equal(await backupRows().count(), 2);
+  });
+
+  tell('deletes a backup, and puts it back from the trash', async () => {
+    const menu = await openMenu(backupRows().first());
+    await menu.getByRole('button', { name: 'Delete…' }).click();
+    const id = await page.getByRole('dialog').locator('label code').textContent();
+    await page.getByLabel(/to confirm/).fill(id);
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await until('the other row alone', async () => (await backupRows().count()) === 1);
+    await page.getByText('Removed backups that can be put back').click();
+    const trash = page.getByRole('table', { name: 'Removed backups of orders' });
+    await trash.getByText(id).waitFor();
+    await trash.getByRole('button', { name: 'Put back' }).click();
+    await until('both rows again', async () => (await backupRows().count()) === 2);
+  });
+
+  tell('cancels a backup that runs', async () => {
+    original.call('CONFIG', 'SET', 'rdb-key-save-delay', '-1');
+    await browser.button('Create backup').click();
+    await page.locator('.job .job-phase').getByText(/keys/).waitFor();
+    await browser.button('Cancel Backup of orders').click();
+    await page.locator('article.job[data-state="cancelled"]').waitFor();
+    original.call('CONFIG', 'SET', 'rdb-key-save-delay', '0');
+    await browser.open('#/jobs');
+    const history = page.getByRole('table', { name: 'Jobs that have ended' });
+    await history.getByText('Cancelled', { exact: true }).waitFor();
+    await browser.open('#/instances/orders/backups');
     assert.equal(await backupRows().count(), 2);
   });
 
@@ -462,6 +490,27 @@ describe('console', () => {
     },
   );
 
+  tell('keeps the theme that was chosen, and changes the password', async () => {
+    const theme = () => page.evaluate(() => getComputedStyle(document.documentElement).colorScheme);
+    await browser.button('Theme: system').click();
+    await browser.button('Theme: light').click();
+    await browser.button('Theme: dark').waitFor();
+    await page.reload();
+    assert.equal(await theme(), 'dark');
+    await browser.button('Theme: dark').click();
+    assert.equal(await theme(), 'light dark');
+    await browser.open('#/account');
+    await page.getByLabel('Old password').fill('not the old one');
+    await page.getByLabel('New password', { exact: true }).fill('the new one of ann');
+    await page.getByLabel('New password again').fill('the new one of ann');
+    await browser.button('Change password').click();
+    await page.getByRole('alert').waitFor();
+    await page.getByLabel('Old password').fill(admin.password);
+    admin.password = 'the new one of ann';
+    await browser.button('Change password').click();
+    await page.getByText('The password is changed.').waitFor();
+  });
+
   tell('finds all of it in the audit log', async () => {
     await browser.open('#/audit');
     await page.getByText('The log is whole').waitFor();
@@ -477,6 +526,9 @@ describe('console', () => {
       'policy.set',
       'backup.download',
       'backup.pin',
+      'backup.delete',
+      'trash.restore',
+      'job.cancel',
       'restore.plan',
       'restore.run',
       'clone.create',
@@ -485,6 +537,7 @@ describe('console', () => {
       'drill.run',
       'user.create',
       'token.create',
+      'password.change',
     ]) {
       assert.ok(did(action, 'ok'), `${action} is not among ${rows.join('\n')}`);
     }
