@@ -14,27 +14,14 @@
 #include <csignal>
 #include <system_error>
 
+#include "service/descriptor.h"
+
 namespace sluice::service {
 namespace {
 
 using std::chrono::steady_clock;
 
 std::string system_text(int error) { return std::generic_category().message(error); }
-
-/// A descriptor that is closed with it.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// Where the child reads its input from: memory, so that nobody has to wait for it to be read.
 int input_file(const std::string& input) {

@@ -10,23 +10,10 @@
 #include <cerrno>
 #include <system_error>
 
+#include "service/descriptor.h"
+
 namespace sluice::service {
 namespace {
-
-class OpenFile {
- public:
-  explicit OpenFile(const std::filesystem::path& path)
-      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  ~OpenFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::unexpected<Refusal> refuse(const std::filesystem::path& path, const std::string& what,
                                 std::string instead) {
@@ -39,7 +26,7 @@ std::unexpected<Refusal> refuse_unreadable(const std::filesystem::path& path) {
   return refuse(path, why, "name a file that the service can read");
 }
 
-Setting<void> check_rights(const OpenFile& file, const std::filesystem::path& path,
+Setting<void> check_rights(const Descriptor& file, const std::filesystem::path& path,
                            bool is_credential) {
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return refuse_unreadable(path);
@@ -72,7 +59,7 @@ bool FilePlaces::is_credential(const std::filesystem::path& path) const {
 Setting<std::string> read_secret(const FilePlaces& places, const std::string& path) {
   constexpr std::size_t bytes_max = 1 << 20;
   const std::filesystem::path place = places.secret(path);
-  const OpenFile file(place);
+  const Descriptor file(::open(place.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return refuse_unreadable(place);
   if (auto rights = check_rights(file, place, places.is_credential(place)); !rights)
     return std::unexpected(rights.error());

@@ -15,6 +15,7 @@
 
 #include "service/api.h"
 #include "service/core.h"
+#include "service/descriptor.h"
 #include "service/gate.h"
 #include "service/http_server.h"
 #include "service/router.h"
@@ -29,24 +30,13 @@ constexpr std::chrono::milliseconds look_interval(200);
 /// Every job brings a few threads: each would keep a heap of its own otherwise.
 constexpr int heaps_max = 4;
 
-/// Keeps a second service away from the state, as long as it lives.
-class StateLock {
- public:
-  explicit StateLock(const fs::path& file)
-      : fd_(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    if (fd_ >= 0) held_ = ::flock(fd_, LOCK_EX | LOCK_NB) == 0;
-  }
-  StateLock(const StateLock&) = delete;
-  StateLock& operator=(const StateLock&) = delete;
-  ~StateLock() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  [[nodiscard]] bool held() const noexcept { return held_; }
-
- private:
-  int fd_;
-  bool held_ = false;
-};
+/// Keeps a second service away from the state; -1 when there is one.
+int lock_state(const fs::path& file) {
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0 || ::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  ::close(fd);
+  return -1;
+}
 
 Result<void> make_state(const Config& config) {
   std::error_code bad;
@@ -117,8 +107,8 @@ Result<void> serve(const ServeOptions& options, std::stop_token stop) {
   ::setenv("TZ", config->time_zone.c_str(), 1);
   ::tzset();
   if (auto made = make_state(*config); !made) return made;
-  const StateLock lock(fs::path(config->state) / "LOCK");
-  if (!lock.held()) return std::unexpected(state_in_use(*config));
+  const Descriptor lock(lock_state(fs::path(config->state) / "LOCK"));
+  if (lock.get() < 0) return std::unexpected(state_in_use(*config));
   auto database = Database::open((fs::path(config->state) / "service.db").string());
   if (!database) return std::unexpected(database.error());
   Core core(*std::move(database), config, options.version, options.log);
