@@ -54,7 +54,8 @@ HttpResponse open_session(Call& call) {
     return response;
   }
   if (!call.caller.session.empty()) call.core.accounts.log_out(call.caller.session);
-  auto response = json_response(session_json(call.core, login->caller));
+  call.caller = login->caller;
+  auto response = json_response(session_json(call.core, call.caller));
   set_cookie(call, response, login->secret, Accounts::session_life_ms / 1000);
   return response;
 }
