@@ -19,7 +19,7 @@ struct CapturedOutput {
 
 /// Runs a job that writes to the path it is given, and takes `bytes_max` of that at most, for as
 /// long as `time_max`. What it would write after that it is told to leave.
-/// Threads: blocks; the job runs on another.
+/// Threads: blocks; the job runs on another. SIGPIPE has to be ignored.
 [[nodiscard]] CapturedOutput capture(
     std::size_t bytes_max, std::chrono::milliseconds time_max,
     const std::function<Result<void>(const std::string& path, const JobContext&)>& job);

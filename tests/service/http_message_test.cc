@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <fstream>
 
 #include "service/captured_output.h"
@@ -57,13 +58,18 @@ Result<void> write_lines(const std::string& path, const JobContext& context) {
   return {};
 }
 
-TEST(CapturedOutput, EndsAtItsSize) {
+class CapturedOutputTest : public testing::Test {
+ protected:
+  void SetUp() override { std::signal(SIGPIPE, SIG_IGN); }
+};
+
+TEST_F(CapturedOutputTest, EndsAtItsSize) {
   const auto captured = capture(5000, 10s, write_lines);
   EXPECT_EQ(captured.end, CapturedOutput::End::size);
   EXPECT_GT(captured.text.size(), 5000u);
 }
 
-TEST(CapturedOutput, EndsAtItsTime) {
+TEST_F(CapturedOutputTest, EndsAtItsTime) {
   const auto captured = capture(1 << 30, 50ms, [](const std::string&, const JobContext& context) {
     while (!context.stop.stop_requested()) {
     }
@@ -72,7 +78,7 @@ TEST(CapturedOutput, EndsAtItsTime) {
   EXPECT_EQ(captured.end, CapturedOutput::End::time);
 }
 
-TEST(CapturedOutput, GivesTheOutcomeOfWhatWentToItsEnd) {
+TEST_F(CapturedOutputTest, GivesTheOutcomeOfWhatWentToItsEnd) {
   const auto captured = capture(5000, 10s, [](const std::string&, const JobContext&) {
     return Result<void>(std::unexpect, Error{.code = "x", .message = "y"});
   });
