@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -44,10 +45,16 @@ class Statement {
   /// Binds the next parameter.
   Statement& bind(std::int64_t value);
   Statement& bind(std::string_view text);
+  Statement& bind(const std::string& text) { return bind(std::string_view(text)); }
+  Statement& bind(const char* text) { return bind(std::string_view(text)); }
   Statement& bind(const std::optional<std::int64_t>& value);
   Statement& bind(const std::optional<std::string>& text);
   Statement& bind(double value);
-  Statement& bind(bool value) { return bind(std::int64_t{value}); }
+  /// Nothing but a bool: a text would become one before it became a std::string_view.
+  template <std::same_as<bool> Flag>
+  Statement& bind(Flag value) {
+    return bind(std::int64_t{value});
+  }
 
   /// Goes to the next row; false when there is none.
   bool step();

@@ -58,7 +58,9 @@ class Kill(cli.Case):
         service.start()
         admin.sign_in('admin')
         for job in jobs:
-            self.assertEqual(admin.get(f'/jobs/{job}')['state'], 'interrupted')
+            found = admin.get(f'/jobs/{job}')
+            self.assertEqual(found['state'], 'interrupted')
+            self.assertEqual(found['error']['code'], 'interrupted')
         again = {job['retry_of']: job for job in admin.get('/jobs?type=backup')['jobs'] if job['retry_of']}
         self.assertEqual(sorted(again), sorted(jobs))
         self.assertEqual({job['trigger'] for job in again.values()}, {'retry'})

@@ -168,6 +168,7 @@ TEST_F(JobRunnerTest, WhatTheEndOfTheServiceCancelledIsInterrupted) {
   ASSERT_EQ(interrupted.size(), 1u);
   EXPECT_EQ(interrupted.front().id, ran);
   EXPECT_EQ(store_->find(ran)->state, job_state::interrupted);
+  EXPECT_NE(store_->find(ran)->error->find("the service ended meanwhile"), std::string::npos);
   EXPECT_EQ(store_->find(waited->id)->state, job_state::queued);
 }
 
