@@ -79,7 +79,7 @@ std::string Accounts::setup_token() {
   Database::Writing writing(database_);
   writing.statement("INSERT OR IGNORE INTO meta(name, value) VALUES(?, ?)")
       .bind(setup_name)
-      .bind(std::string_view(random_hex(16)))
+      .bind(random_hex(16))
       .run();
   std::string token;
   {
@@ -108,9 +108,17 @@ Result<void> Accounts::set_up(const std::string& token, const std::string& name,
 std::optional<std::string> Accounts::password_of(const std::string& name) {
   Database::Reading reading(database_);
   auto row = reading.statement("SELECT password FROM users WHERE name = ?");
-  row.bind(std::string_view(name));
+  row.bind(name);
   if (!row.step()) return std::nullopt;
   return row.text(0);
+}
+
+std::optional<Role> Accounts::role_of(const std::string& name) {
+  Database::Reading reading(database_);
+  auto row = reading.statement("SELECT role FROM users WHERE name = ?");
+  row.bind(name);
+  if (!row.step()) return std::nullopt;
+  return parse_role(row.text(0));
 }
 
 std::expected<Accounts::Login, Accounts::LoginRefusal> Accounts::log_in(
@@ -135,9 +143,7 @@ std::expected<Accounts::Login, Accounts::LoginRefusal> Accounts::log_in(
   if (!right) return std::unexpected(wrong);
   limit_.succeeded("a:" + address);
   limit_.succeeded("n:" + name);
-  for (const User& user : users()) {
-    if (user.name == name) return open_session(name, user.role);
-  }
+  if (const auto role = role_of(name)) return open_session(name, *role);
   return std::unexpected(wrong);  // gone meanwhile
 }
 
@@ -152,23 +158,20 @@ Accounts::Login Accounts::open_session(const std::string& name, Role role) {
       .bind(now - session_life_ms)
       .run();
   writing.statement("INSERT INTO sessions VALUES(?, ?, ?, ?, ?)")
-      .bind(std::string_view(login.caller.session))
-      .bind(std::string_view(name))
-      .bind(std::string_view(login.caller.csrf))
+      .bind(login.caller.session)
+      .bind(name)
+      .bind(login.caller.csrf)
       .bind(now)
       .bind(now)
       .run();
-  writing.statement("UPDATE users SET last_seen_at = ? WHERE name = ?")
-      .bind(now)
-      .bind(std::string_view(name))
-      .run();
+  writing.statement("UPDATE users SET last_seen_at = ? WHERE name = ?").bind(now).bind(name).run();
   writing.commit();
   return login;
 }
 
 void Accounts::log_out(const std::string& session) {
   Database::Writing writing(database_);
-  writing.statement("DELETE FROM sessions WHERE hash = ?").bind(std::string_view(session)).run();
+  writing.statement("DELETE FROM sessions WHERE hash = ?").bind(session).run();
   writing.commit();
 }
 
@@ -182,7 +185,7 @@ std::optional<Caller> Accounts::by_session(std::string_view secret) {
     auto row = reading.statement(
         "SELECT users.name, users.role, csrf, seen_at FROM sessions JOIN users ON users.name = "
         "sessions.user WHERE hash = ? AND seen_at >= ? AND sessions.created_at >= ?");
-    row.bind(std::string_view(caller.session));
+    row.bind(caller.session);
     row.bind(now - session_idle_ms).bind(now - session_life_ms);
     if (!row.step()) return std::nullopt;
     caller.name = row.text(0);
@@ -194,7 +197,7 @@ std::optional<Caller> Accounts::by_session(std::string_view secret) {
     Database::Writing writing(database_);
     writing.statement("UPDATE sessions SET seen_at = ? WHERE hash = ?")
         .bind(now)
-        .bind(std::string_view(caller.session))
+        .bind(caller.session)
         .run();
     writing.commit();
   }
@@ -211,7 +214,7 @@ std::optional<Caller> Accounts::by_token(std::string_view secret) {
     auto row = reading.statement(
         "SELECT id, label, role, coalesce(last_used_at, 0) FROM tokens WHERE hash = ? AND "
         "(expires_at IS NULL OR expires_at > ?)");
-    row.bind(std::string_view(sha256_hex(secret))).bind(now);
+    row.bind(sha256_hex(secret)).bind(now);
     if (!row.step()) return std::nullopt;
     id = row.number(0);
     caller.name = "token:" + row.text(1);
@@ -250,9 +253,9 @@ Result<void> Accounts::add_user(const std::string& name, const std::string& pass
   }
   Database::Writing writing(database_);
   writing.statement("INSERT OR IGNORE INTO users(name, role, password, created_at) VALUES(?,?,?,?)")
-      .bind(std::string_view(name))
+      .bind(name)
       .bind(to_string(role))
-      .bind(std::string_view(hash))
+      .bind(hash)
       .bind(now_ms())
       .run();
   if (writing.changes() == 0)
@@ -278,18 +281,18 @@ Result<void> Accounts::change_user(const std::string& name, std::optional<Role> 
           "WHERE name = ?")
       .bind(role_name)
       .bind(hash)
-      .bind(std::string_view(name))
+      .bind(name)
       .run();
   if (writing.changes() == 0) return std::unexpected(no_such_user(name));
   if (count_admins(writing) == 0) return std::unexpected(last_admin());
-  writing.statement("DELETE FROM sessions WHERE user = ?").bind(std::string_view(name)).run();
+  writing.statement("DELETE FROM sessions WHERE user = ?").bind(name).run();
   writing.commit();
   return {};
 }
 
 Result<void> Accounts::remove_user(const std::string& name) {
   Database::Writing writing(database_);
-  writing.statement("DELETE FROM users WHERE name = ?").bind(std::string_view(name)).run();
+  writing.statement("DELETE FROM users WHERE name = ?").bind(name).run();
   if (writing.changes() == 0) return std::unexpected(no_such_user(name));
   if (count_admins(writing) == 0) return std::unexpected(last_admin());
   writing.commit();
@@ -330,8 +333,8 @@ Accounts::NewToken Accounts::add_token(const std::string& label, Role role,
   Database::Writing writing(database_);
   writing
       .statement("INSERT INTO tokens(hash, label, role, created_at, expires_at) VALUES(?,?,?,?,?)")
-      .bind(std::string_view(sha256_hex(token.secret)))
-      .bind(std::string_view(label))
+      .bind(sha256_hex(token.secret))
+      .bind(label)
       .bind(to_string(role))
       .bind(now_ms())
       .bind(expires_at_ms)

@@ -99,6 +99,7 @@ class Accounts {
 
  private:
   [[nodiscard]] std::optional<std::string> password_of(const std::string& name);
+  [[nodiscard]] std::optional<Role> role_of(const std::string& name);
   [[nodiscard]] Login open_session(const std::string& name, Role role);
 
   Database& database_;

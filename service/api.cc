@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 
 #include "service/api_json.h"
@@ -14,6 +15,13 @@ unsigned limit_of(const Call& call, unsigned otherwise, unsigned most) {
   if (!text) return otherwise;
   const int limit = std::atoi(text->c_str());
   return limit < 1 ? otherwise : std::min(static_cast<unsigned>(limit), most);
+}
+
+std::optional<std::int64_t> number_in(std::string_view text) {
+  std::int64_t number = 0;
+  const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (bad != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
 }
 
 HttpResponse no_such(std::string_view what, const std::string& name) {

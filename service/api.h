@@ -18,6 +18,9 @@ void add_job_routes(std::vector<Route>& routes);
 /// A number in the query, between 1 and `most`; `otherwise` when there is none.
 [[nodiscard]] unsigned limit_of(const Call& call, unsigned otherwise, unsigned most);
 
+/// A number in decimal digits, whole; none when it is not one, or too long.
+[[nodiscard]] std::optional<std::int64_t> number_in(std::string_view text);
+
 /// 404.
 [[nodiscard]] HttpResponse no_such(std::string_view what, const std::string& name);
 

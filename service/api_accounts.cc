@@ -93,9 +93,8 @@ HttpResponse add_token(Call& call) {
 }
 
 HttpResponse remove_token(Call& call) {
-  const std::string& id = call.part("id");
-  const bool number = id.size() < 18 && id.find_first_not_of("0123456789") == std::string::npos;
-  if (!number || !call.core.accounts.remove_token(std::stoll(id))) return no_such("token", id);
+  const auto id = number_in(call.part("id"));
+  if (!id || !call.core.accounts.remove_token(*id)) return no_such("token", call.part("id"));
   return json_response({});
 }
 

@@ -19,10 +19,6 @@ namespace {
 
 namespace json = boost::json;
 
-bool is_damaged(const BackupSummary& backup) {
-  return backup.damage || (backup.verified && !backup.verified->ok);
-}
-
 bool has_status(const BackupSummary& backup, const std::string& status) {
   if (status == "damaged") return is_damaged(backup);
   if (status == "verified") return backup.verified && backup.verified->ok && !backup.damage;

@@ -1,7 +1,6 @@
 // Jobs: what runs, what ran, and the stream of what changes.
 
 #include <boost/json/array.hpp>
-#include <charconv>
 
 #include "service/api.h"
 #include "service/api_json.h"
@@ -13,15 +12,8 @@ namespace {
 
 namespace json = boost::json;
 
-std::optional<std::int64_t> id_of(const std::string& text) {
-  std::int64_t id = 0;
-  const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (bad != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return id;
-}
-
 std::optional<Job> job_of(Call& call) {
-  const auto id = id_of(call.part("id"));
+  const auto id = number_in(call.part("id"));
   if (!id) return std::nullopt;
   return call.core.jobs.find(*id);
 }
@@ -31,7 +23,7 @@ HttpResponse list_jobs(Call& call) {
                  .state = call.request.parameter("state"),
                  .type = call.request.parameter("type")};
   query.limit = limit_of(call, 50, 500);
-  if (const auto before = call.request.parameter("before")) query.before = id_of(*before);
+  if (const auto before = call.request.parameter("before")) query.before = number_in(*before);
   const auto jobs = call.core.jobs.list(query);
   json::array array;
   for (const Job& job : jobs) array.push_back(job_json(call.core, job));

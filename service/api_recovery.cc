@@ -87,10 +87,9 @@ HttpResponse list_clones(Call& call) {
 }
 
 std::optional<Clone> clone_of(Call& call) {
-  const std::string& id = call.part("id");
-  if (id.size() > 17 || id.find_first_not_of("0123456789") != std::string::npos)
-    return std::nullopt;
-  return call.core.clones.find(std::stoll(id));
+  const auto id = number_in(call.part("id"));
+  if (!id) return std::nullopt;
+  return call.core.clones.find(*id);
 }
 
 HttpResponse remove_clone(Call& call) {

@@ -46,13 +46,13 @@ void Audit::add(const AuditEntry& entry) {
   writing.statement("INSERT INTO audit VALUES(?,?,?,?,?,?,?,?,?)")
       .bind(added.seq)
       .bind(added.at_ms)
-      .bind(std::string_view(added.actor))
-      .bind(std::string_view(added.address))
-      .bind(std::string_view(added.action))
-      .bind(std::string_view(added.object))
-      .bind(std::string_view(added.outcome))
-      .bind(std::string_view(added.detail))
-      .bind(std::string_view(chained(before, added)))
+      .bind(added.actor)
+      .bind(added.address)
+      .bind(added.action)
+      .bind(added.object)
+      .bind(added.outcome)
+      .bind(added.detail)
+      .bind(chained(before, added))
       .run();
   writing.commit();
 }

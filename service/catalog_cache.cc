@@ -15,6 +15,10 @@ void count(CatalogCache::Totals& totals, const BackupSummary& backup) {
 
 }  // namespace
 
+bool is_damaged(const BackupSummary& backup) {
+  return backup.damage || (backup.verified && !backup.verified->ok);
+}
+
 Result<void> CatalogCache::refresh(const std::string& repository, const RepositoryPlace& place,
                                    const std::optional<std::string>& instance) {
   const std::lock_guard refreshing(refreshing_);

@@ -14,6 +14,9 @@
 
 namespace sluice::service {
 
+/// Whether something of a backup is damaged or missing, or its last check said so.
+[[nodiscard]] bool is_damaged(const BackupSummary& backup);
+
 /// The committed backups of all repositories, as they were last listed: what pages and schedules
 /// ask for, without reading a manifest each time. Threads: any.
 class CatalogCache {

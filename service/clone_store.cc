@@ -34,12 +34,12 @@ std::int64_t CloneStore::add(const Clone& clone) {
       .statement(
           "INSERT INTO clones(backup, instance, target, directory, created_at, state, job) "
           "VALUES(?,?,?,?,?,?,?)")
-      .bind(std::string_view(clone.backup))
-      .bind(std::string_view(clone.instance))
-      .bind(std::string_view(clone.target))
-      .bind(std::string_view(clone.directory))
+      .bind(clone.backup)
+      .bind(clone.instance)
+      .bind(clone.target)
+      .bind(clone.directory)
       .bind(clone.created_at_ms)
-      .bind(std::string_view(clone.state))
+      .bind(clone.state)
       .bind(clone.job)
       .run();
   const std::int64_t id = writing.last_row();
@@ -52,9 +52,9 @@ void CloneStore::set_server(std::int64_t id, const std::string& uri, const std::
   const boost::json::object secret{{"uri", address.uri}, {"password", or_null(address.password)}};
   Database::Writing writing(database_);
   writing.statement("UPDATE clones SET uri = ?, directory = ?, address = ? WHERE id = ?")
-      .bind(std::string_view(uri))
-      .bind(std::string_view(directory))
-      .bind(std::string_view(boost::json::serialize(secret)))
+      .bind(uri)
+      .bind(directory)
+      .bind(boost::json::serialize(secret))
       .bind(id)
       .run();
   writing.commit();
@@ -62,10 +62,7 @@ void CloneStore::set_server(std::int64_t id, const std::string& uri, const std::
 
 void CloneStore::set_state(std::int64_t id, const std::string& state) {
   Database::Writing writing(database_);
-  writing.statement("UPDATE clones SET state = ? WHERE id = ?")
-      .bind(std::string_view(state))
-      .bind(id)
-      .run();
+  writing.statement("UPDATE clones SET state = ? WHERE id = ?").bind(state).bind(id).run();
   writing.commit();
 }
 
@@ -75,7 +72,7 @@ void CloneStore::set_result(std::int64_t id, const std::string& state, std::opti
   if (verified) proven = *verified ? 1 : 0;
   Database::Writing writing(database_);
   writing.statement("UPDATE clones SET state = ?, verified = ?, keys = ?, digest = ? WHERE id = ?")
-      .bind(std::string_view(state))
+      .bind(state)
       .bind(proven)
       .bind(static_cast<std::int64_t>(keys))
       .bind(digest)

@@ -117,7 +117,7 @@ void Core::reset_policy(const std::string& instance) {
 std::string Core::origin_of(const std::string& backup) {
   Database::Reading reading(*database_);
   auto row = reading.statement("SELECT cause FROM origins WHERE backup = ?");
-  row.bind(std::string_view(backup));
+  row.bind(backup);
   if (!row.step()) return "unknown";
   return row.text(0) == job_cause::manual ? "manual" : "automatic";
 }
@@ -125,7 +125,7 @@ std::string Core::origin_of(const std::string& backup) {
 std::optional<std::string> Core::analysis_of(const std::string& backup) {
   Database::Reading reading(*database_);
   auto row = reading.statement("SELECT result FROM analyses WHERE backup = ?");
-  row.bind(std::string_view(backup));
+  row.bind(backup);
   if (!row.step()) return std::nullopt;
   return row.text(0);
 }
@@ -133,7 +133,7 @@ std::optional<std::string> Core::analysis_of(const std::string& backup) {
 std::optional<std::int64_t> Core::first_seen(const std::string& instance) {
   Database::Reading reading(*database_);
   auto row = reading.statement("SELECT value FROM meta WHERE name = ?");
-  row.bind(std::string_view(std::string(first_seen_name) + instance));
+  row.bind(std::string(first_seen_name) + instance);
   if (!row.step()) return std::nullopt;
   return row.number(0);
 }
@@ -143,7 +143,7 @@ void Core::note_first_seen() {
   Database::Writing writing(*database_);
   for (const InstanceEntry& instance : now->instances) {
     writing.statement("INSERT OR IGNORE INTO meta(name, value) VALUES(?, ?)")
-        .bind(std::string_view(std::string(first_seen_name) + instance.name))
+        .bind(std::string(first_seen_name) + instance.name)
         .bind(now_ms())
         .run();
   }
@@ -168,12 +168,12 @@ bool Core::is_news(const std::string& kind, std::int64_t at_ms) {
   Database::Writing writing(*database_);
   {
     auto told = writing.statement("SELECT 1 FROM meta WHERE name = ? AND value = ?");
-    told.bind(std::string_view(name)).bind(std::string_view(std::to_string(at_ms)));
+    told.bind(name).bind(std::to_string(at_ms));
     if (told.step()) return false;
   }
   writing.statement("INSERT OR REPLACE INTO meta(name, value) VALUES(?, ?)")
-      .bind(std::string_view(name))
-      .bind(std::string_view(std::to_string(at_ms)))
+      .bind(name)
+      .bind(std::to_string(at_ms))
       .run();
   writing.commit();
   return true;
@@ -220,7 +220,7 @@ void Core::on_finished(const Job& job, const JobOutcome& outcome) {
   if (!good) {
     log_(fmt::format("job {} ({} of {}) {}: {}", job.id, to_string(what.type),
                      what.instance.empty() ? what.repository : what.instance, outcome.state,
-                     outcome.error ? text_of(parse_object(*outcome.error), "message") : ""));
+                     outcome.error ? message_of(*outcome.error) : ""));
   }
   const bool by_policy = what.cause != job_cause::manual && is_repeatable(what.type);
   bool again = false;

@@ -8,14 +8,14 @@ void DrillStore::add(const Drill& drill) {
   Database::Writing writing(database_);
   writing.statement("INSERT OR REPLACE INTO drills VALUES(?,?,?,?,?,?,?,?,?)")
       .bind(drill.job)
-      .bind(std::string_view(drill.instance))
-      .bind(std::string_view(drill.backup))
+      .bind(drill.instance)
+      .bind(drill.backup)
       .bind(drill.at_ms)
       .bind(drill.seconds)
       .bind(drill.ok)
       .bind(equal)
       .bind(static_cast<std::int64_t>(drill.keys))
-      .bind(std::string_view(drill.message))
+      .bind(drill.message)
       .run();
   writing.commit();
 }

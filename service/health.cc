@@ -10,17 +10,9 @@
 namespace sluice::service {
 namespace {
 
-bool is_damaged(const BackupSummary& backup) {
-  return backup.damage || (backup.verified && !backup.verified->ok);
-}
-
 bool is_failing(const std::optional<Job>& job) {
   return job && (job->state == job_state::failed || job->state == job_state::interrupted ||
                  (job->state == job_state::queued && job->what.attempt > 1));
-}
-
-std::string message_of(const std::optional<std::string>& error) {
-  return error ? text_of(parse_object(*error), "message") : "a try failed before";
 }
 
 }  // namespace
@@ -43,7 +35,8 @@ Health health_of(Core& core, const InstanceEntry& instance, std::int64_t now_ms)
   const auto job = core.jobs.newest(instance.name, JobType::backup);
   if (job && job->state == job_state::running) return {"running", "a backup is being taken"};
   if (is_failing(job) && (!newest || job->created_at_ms > newest->backup.started_at_ms)) {
-    return {"failing", "the last backup failed: " + message_of(job->error)};
+    return {"failing", "the last backup failed: " +
+                           (job->error ? message_of(*job->error) : "a try failed before")};
   }
   if (const auto since = overdue_since(core, instance, now_ms)) {
     return {"overdue", fmt::format("no backup since {}, when one was due", format_time(*since))};

@@ -41,9 +41,9 @@ JobOutcome JobWork::analyze(const Job& job, const Places& places, const JobConte
   std::string result = sluice::to_json(*analysed);
   Database::Writing writing(database_);
   writing.statement("INSERT OR REPLACE INTO analyses(backup, job, result) VALUES(?, ?, ?)")
-      .bind(std::string_view(backup))
+      .bind(backup)
       .bind(job.id)
-      .bind(std::string_view(result))
+      .bind(result)
       .run();
   writing.commit();
   return done(std::move(result));

@@ -67,8 +67,8 @@ std::optional<std::int64_t> same_under_way(Database::Writing& writing, const New
   auto same = writing.statement(
       "SELECT id FROM jobs WHERE state IN ('queued', 'running') AND type = ? AND instance = ? AND "
       "repository = ? AND (?4 = 0 OR backup IS ?5)");
-  same.bind(to_string(job.type)).bind(std::string_view(job.instance));
-  same.bind(std::string_view(job.repository)).bind(only_reads(job.type)).bind(job.backup);
+  same.bind(to_string(job.type)).bind(job.instance);
+  same.bind(job.repository).bind(only_reads(job.type)).bind(job.backup);
   if (!same.step()) return std::nullopt;
   return same.number(0);
 }
@@ -84,17 +84,17 @@ Result<Job> JobStore::add(const NewJob& job) {
           "INSERT INTO jobs(type, instance, repository, backup, state, cause, actor, attempt, "
           "retry_of, created_at, not_before, options) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")
       .bind(to_string(job.type))
-      .bind(std::string_view(job.instance))
-      .bind(std::string_view(job.repository))
+      .bind(job.instance)
+      .bind(job.repository)
       .bind(job.backup)
       .bind(job_state::queued)
-      .bind(std::string_view(job.cause))
+      .bind(job.cause)
       .bind(job.actor)
       .bind(std::int64_t{job.attempt})
       .bind(job.retry_of)
       .bind(added.created_at_ms)
       .bind(job.not_before_ms)
-      .bind(std::string_view(job.options))
+      .bind(job.options)
       .run();
   added.id = writing.last_row();
   writing.commit();
@@ -122,11 +122,11 @@ void JobStore::finish(std::int64_t id, std::int64_t at_ms, const JobOutcome& out
       .statement(
           "UPDATE jobs SET state = ?, finished_at = ?, error = ?, result = ?, notices = ?, "
           "backup = coalesce(?, backup) WHERE id = ?")
-      .bind(std::string_view(outcome.state))
+      .bind(outcome.state)
       .bind(at_ms)
       .bind(outcome.error)
       .bind(outcome.result)
-      .bind(std::string_view(json::serialize(notices)))
+      .bind(json::serialize(notices))
       .bind(outcome.backup)
       .bind(id)
       .run();

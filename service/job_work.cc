@@ -133,8 +133,8 @@ JobOutcome JobWork::backup(const Job& job, const Places& places, const JobContex
   {
     Database::Writing writing(database_);
     writing.statement("INSERT OR REPLACE INTO origins(backup, cause, job) VALUES(?, ?, ?)")
-        .bind(std::string_view(taken->id))
-        .bind(std::string_view(job.what.cause))
+        .bind(taken->id)
+        .bind(job.what.cause)
         .bind(job.id)
         .run();
     writing.commit();

@@ -57,6 +57,8 @@ json::object json_of(const Error& error) {
   return parse_object(to_json(error)).at("error").as_object();
 }
 
+std::string message_of(std::string_view error) { return text_of(parse_object(error), "message"); }
+
 json::object parse_object(std::string_view text) { return json::parse(text).as_object(); }
 
 }  // namespace sluice::service

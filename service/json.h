@@ -28,6 +28,9 @@ namespace sluice::service {
 /// {"stage","code","message"}.
 [[nodiscard]] boost::json::object json_of(const Error& error);
 
+/// The message in such an object.
+[[nodiscard]] std::string message_of(std::string_view error);
+
 /// What we wrote ourselves. Throws when it is none.
 [[nodiscard]] boost::json::object parse_object(std::string_view text);
 

@@ -34,8 +34,8 @@ EffectivePolicy PolicyStore::of(const InstanceEntry& instance) const {
 void PolicyStore::set(const std::string& instance, const Policy& policy) {
   Database::Writing writing(database_);
   writing.statement("INSERT OR REPLACE INTO policies(instance, policy) VALUES(?, ?)")
-      .bind(std::string_view(instance))
-      .bind(std::string_view(to_json(policy)))
+      .bind(instance)
+      .bind(to_json(policy))
       .run();
   writing.commit();
   const std::lock_guard guard(mutex_);
@@ -44,9 +44,7 @@ void PolicyStore::set(const std::string& instance, const Policy& policy) {
 
 void PolicyStore::reset(const std::string& instance) {
   Database::Writing writing(database_);
-  writing.statement("DELETE FROM policies WHERE instance = ?")
-      .bind(std::string_view(instance))
-      .run();
+  writing.statement("DELETE FROM policies WHERE instance = ?").bind(instance).run();
   writing.commit();
   const std::lock_guard guard(mutex_);
   set_.erase(instance);

@@ -50,7 +50,7 @@ void Scheduler::submit(const InstanceEntry& instance, JobType type, bool late) {
 std::optional<std::int64_t> Scheduler::handled(const std::string& instance, JobType type) {
   Database::Reading reading(database_);
   auto row = reading.statement("SELECT due_at FROM handled WHERE instance = ? AND kind = ?");
-  row.bind(std::string_view(instance)).bind(to_string(type));
+  row.bind(instance).bind(to_string(type));
   if (!row.step()) return std::nullopt;
   return row.number(0);
 }
@@ -58,7 +58,7 @@ std::optional<std::int64_t> Scheduler::handled(const std::string& instance, JobT
 void Scheduler::set_handled(const std::string& instance, JobType type, std::int64_t due_ms) {
   Database::Writing writing(database_);
   writing.statement("INSERT OR REPLACE INTO handled(instance, kind, due_at) VALUES(?, ?, ?)")
-      .bind(std::string_view(instance))
+      .bind(instance)
       .bind(to_string(type))
       .bind(due_ms)
       .run();

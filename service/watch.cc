@@ -15,14 +15,6 @@
 namespace sluice::service {
 namespace {
 
-std::string message_of(const JobOutcome& outcome) {
-  return outcome.error ? text_of(parse_object(*outcome.error), "message") : outcome.state;
-}
-
-bool is_damaged(const BackupSummary& backup) {
-  return backup.damage || (backup.verified && !backup.verified->ok);
-}
-
 double seconds_of(const Job& job) {
   const auto begun = job.started_at_ms.value_or(job.created_at_ms);
   return static_cast<double>(now_ms() - begun) / 1000;
@@ -71,13 +63,18 @@ std::optional<std::string> shrunk(Core& core, const std::string& instance) {
   return std::nullopt;
 }
 
-void Watch::tell(const std::string& name, const Job& job, const JobOutcome& outcome) {
+void Watch::tell(const std::string& name, const Job& job, const JobOutcome& outcome,
+                 std::string message) {
   core_.tell({.name = name,
               .instance = job.what.instance,
               .backup = outcome.backup.value_or(job.what.backup.value_or("")),
               .job = job.id,
-              .message = message_of(outcome),
+              .message = std::move(message),
               .at_ms = now_ms()});
+}
+
+void Watch::tell_failure(const std::string& name, const Job& job, const JobOutcome& outcome) {
+  tell(name, job, outcome, outcome.error ? message_of(*outcome.error) : outcome.state);
 }
 
 void Watch::job_over(const Job& job, const JobOutcome& outcome, bool again) {
@@ -90,12 +87,12 @@ void Watch::job_over(const Job& job, const JobOutcome& outcome, bool again) {
       const bool damaged = failed && outcome.result.has_value();
       core_.metrics.verify_finished(job.what.instance,
                                     good ? "ok" : (damaged ? "damaged" : "failed"));
-      if (failed && !again) tell("verify_failed", job, outcome);
+      if (failed && !again) tell_failure("verify_failed", job, outcome);
       break;
     }
     case JobType::drill:
       core_.metrics.drill_finished(job.what.instance, good);
-      if (failed && !again) tell("drill_failed", job, outcome);
+      if (failed && !again) tell_failure("drill_failed", job, outcome);
       break;
     case JobType::restore:
     case JobType::clone:
@@ -119,24 +116,14 @@ void Watch::backup_over(const Job& job, const JobOutcome& outcome, bool again) {
     end.keys = taken->backup.keys;
   }
   core_.metrics.backup_finished(end);
-  if (outcome.state == job_state::failed && !again) tell("backup_failed", job, outcome);
+  if (outcome.state == job_state::failed && !again) tell_failure("backup_failed", job, outcome);
   if (!good) return;
-  if (failed_before(core_.jobs, job)) {
-    core_.tell({.name = "backup_recovered",
-                .instance = job.what.instance,
-                .backup = outcome.backup.value_or(""),
-                .job = job.id,
-                .message = "the last backup went well again",
-                .at_ms = now_ms()});
-  }
+  if (failed_before(core_.jobs, job))
+    tell("backup_recovered", job, outcome, "the last backup went well again");
   if (const auto what = shrunk(core_, job.what.instance)) {
-    core_.tell({.name = "backup_small",
-                .instance = job.what.instance,
-                .backup = outcome.backup.value_or(""),
-                .job = job.id,
-                .message = "the backup is suspiciously small: " + *what +
-                           "; pin the one before until it is clear why",
-                .at_ms = now_ms()});
+    tell("backup_small", job, outcome,
+         "the backup is suspiciously small: " + *what +
+             "; pin the one before until it is clear why");
   }
 }
 

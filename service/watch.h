@@ -30,7 +30,10 @@ class Watch {
 
  private:
   void backup_over(const Job& job, const JobOutcome& outcome, bool again);
-  void tell(const std::string& name, const Job& job, const JobOutcome& outcome);
+  void tell(const std::string& name, const Job& job, const JobOutcome& outcome,
+            std::string message);
+  /// With what the job failed by.
+  void tell_failure(const std::string& name, const Job& job, const JobOutcome& outcome);
   /// Tells what is overdue since then, unless that was told.
   void tell_overdue(const std::string& name, const InstanceEntry& instance, std::int64_t since_ms,
                     std::int64_t now_ms);
